@@ -1,0 +1,267 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+#ifndef _NGX_TSCAST_H_INCLUDED_
+#define _NGX_TSCAST_H_INCLUDED_
+
+
+/*
+ * What a door or a link sees of the hub: zones and stream addresses,
+ * publishers, viewers.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_compat.h"
+#include "ngx_tscast_ts.h"
+
+
+#if (NGX_PTR_SIZE != 8 || !NGX_LINUX)
+#error "tscast needs 64-bit Linux"
+#endif
+
+
+/* why a stream was not given, beside NGX_OK and NGX_ERROR */
+#define NGX_TSCAST_BAD_NAME    -21    /* not a name of a stream */
+#define NGX_TSCAST_NOT_FOUND   -22    /* no such stream */
+#define NGX_TSCAST_BUSY        -23    /* has a publisher */
+#define NGX_TSCAST_OUSTED      -24    /* another publisher took over */
+#define NGX_TSCAST_NO_SYNC     -25    /* bytes are not a transport stream */
+#define NGX_TSCAST_NO_MEMORY   -26    /* no chunk is left in the zone */
+#define NGX_TSCAST_LAGGED      -27    /* fell out of the window, lag=drop */
+#define NGX_TSCAST_TIMED_OUT   -28    /* took nothing for send_timeout */
+
+#define NGX_TSCAST_NAME_LEN    128
+
+/* the most media bytes in a frame: whole packets within 16 kB */
+#define NGX_TSCAST_FRAME       (16384 / NGX_TSCAST_TS_PACKET                  \
+                                * NGX_TSCAST_TS_PACKET)
+
+/* room for what a framing writes before and after a frame's media */
+#define NGX_TSCAST_FRAME_HEAD  16
+#define NGX_TSCAST_FRAME_TAIL  2
+
+#define NGX_TSCAST_START_KEY     0
+#define NGX_TSCAST_START_LIVE    1
+#define NGX_TSCAST_START_OLDEST  2
+
+#define NGX_TSCAST_LAG_SKIP      0
+#define NGX_TSCAST_LAG_DROP      1
+
+
+typedef enum {
+    NGX_TSCAST_DOOR_HTTP = 0,
+    NGX_TSCAST_DOOR_WEBSOCKET,
+    NGX_TSCAST_DOORS
+} ngx_tscast_door_e;
+
+
+typedef struct ngx_tscast_zone_s       ngx_tscast_zone_t;
+typedef struct ngx_tscast_stream_s     ngx_tscast_stream_t;
+typedef struct ngx_tscast_feed_s       ngx_tscast_feed_t;
+typedef struct ngx_tscast_group_s      ngx_tscast_group_t;
+typedef struct ngx_tscast_ref_s        ngx_tscast_ref_t;
+typedef struct ngx_tscast_counters_s   ngx_tscast_counters_t;
+typedef struct ngx_tscast_publisher_s  ngx_tscast_publisher_t;
+typedef struct ngx_tscast_viewer_s     ngx_tscast_viewer_t;
+
+
+/* how a door wraps frames of media */
+
+typedef struct {
+    /* writes what leads a frame of n media bytes, returns its length */
+    size_t              (*head)(u_char *p, size_t n);
+    ngx_str_t             tail;
+} ngx_tscast_framing_t;
+
+
+/*
+ * Hands the iovecs to the connection; returns how many bytes were taken,
+ * 0 when it can take none now, or NGX_ERROR.
+ */
+typedef ssize_t (*ngx_tscast_send_pt)(ngx_tscast_viewer_t *v,
+    struct iovec *iov, ngx_uint_t n);
+
+/*
+ * The hub is done with the viewer: NGX_OK when the stream has ended,
+ * NGX_ERROR, NGX_TSCAST_LAGGED or NGX_TSCAST_TIMED_OUT.  The door calls
+ * ngx_tscast_viewer_leave() in there, or later.
+ */
+typedef void (*ngx_tscast_close_pt)(ngx_tscast_viewer_t *v, ngx_int_t rc);
+
+/* the worker exits at once: a last word to the client */
+typedef void (*ngx_tscast_away_pt)(ngx_tscast_viewer_t *v);
+
+
+struct ngx_tscast_viewer_s {
+
+    /* set by the door before ngx_tscast_viewer_join() */
+
+    void                   *data;
+    ngx_connection_t       *connection;
+    ngx_log_t              *log;
+    const ngx_tscast_framing_t  *framing;
+    ngx_tscast_send_pt      send;
+    ngx_tscast_close_pt     close;
+    ngx_tscast_away_pt      away;       /* may be NULL */
+    ngx_tscast_door_e       door;
+    ngx_uint_t              start;      /* NGX_TSCAST_START_* */
+    ngx_uint_t              lag;        /* NGX_TSCAST_LAG_* */
+    ngx_msec_t              flush;
+    ngx_msec_t              linger;
+    ngx_msec_t              timeout;    /* of a send that makes no progress */
+
+    /* read by the door */
+
+    uint64_t                sent;       /* media bytes */
+    uint64_t                skipped;    /* times it was moved ahead */
+
+    /* the hub's own */
+
+    ngx_queue_t             queue;
+    ngx_tscast_group_t     *group;
+    ngx_tscast_ref_t       *ref;        /* the feed it reads, or NULL */
+    uint64_t                last_id;    /* the last feed it has read */
+    uint64_t                cursor;     /* offset of the next byte to send */
+    ngx_tscast_counters_t  *counters;
+
+    u_char                 *rest;       /* of a frame sent in part */
+    u_char                 *rest_pos;
+    u_char                 *rest_last;
+    off_t                   progress;   /* c->sent when the timer was set */
+
+    unsigned                wait:1;     /* for a RAP at or after cursor */
+    unsigned                first:1;    /* of the RAPs, not the newest */
+    unsigned                broken:1;   /* bytes are missing before cursor */
+    unsigned                blocked:1;  /* the connection takes no more */
+    unsigned                ending:1;   /* no more media */
+};
+
+
+struct ngx_tscast_publisher_s {
+
+    /* set by the door before ngx_tscast_publish() */
+
+    ngx_log_t              *log;
+    ngx_tscast_door_e       door;
+    ngx_msec_t              timeout;    /* silence that frees the name */
+    ngx_uint_t              takeover;
+
+    /* read by the door */
+
+    uint64_t                received;   /* bytes from the peer */
+    uint64_t                lost;       /* bytes for which was no memory */
+
+    /* the hub's own */
+
+    ngx_tscast_zone_t      *zone;
+    ngx_tscast_stream_t    *stream;
+    ngx_tscast_feed_t      *feed;
+    ngx_tscast_counters_t  *counters;
+    uint64_t                dropped;    /* of sync.dropped, counted */
+    ngx_uint_t              nraps;      /* in the index, of these tables */
+    ngx_msec_t              rap_time[2];
+    ngx_tscast_ts_sync_t    sync;
+    ngx_tscast_ts_parser_t  parser;
+
+    unsigned                starved:1;  /* bytes were lost, and logged */
+};
+
+
+/*
+ * Zones and addresses
+ */
+
+/*
+ * Splits "zone/name" of a directive at the slash: returns a reference to the
+ * zone, whose data is an ngx_tscast_zone_t once the configuration is read,
+ * and leaves the rest in *name.  Returns NULL after logging why not.
+ */
+ngx_shm_zone_t *ngx_tscast_zone_add(ngx_conf_t *cf, ngx_str_t *address,
+    ngx_str_t *name);
+
+ngx_str_t *ngx_tscast_zone_name(ngx_tscast_zone_t *zone);
+
+
+/*
+ * Publishers
+ */
+
+/*
+ * Makes pub the stream's publisher.  Returns NGX_OK, NGX_TSCAST_BAD_NAME,
+ * NGX_TSCAST_BUSY, NGX_TSCAST_NO_MEMORY; logs the refusals.
+ */
+ngx_int_t ngx_tscast_publish(ngx_tscast_publisher_t *pub,
+    ngx_tscast_zone_t *zone, ngx_str_t *name);
+
+/*
+ * Takes n bytes of any split.  Returns NGX_OK, NGX_TSCAST_NO_SYNC,
+ * NGX_TSCAST_OUSTED, NGX_TSCAST_NO_MEMORY; logs all but NGX_OK.
+ */
+ngx_int_t ngx_tscast_publisher_write(ngx_tscast_publisher_t *pub, u_char *p,
+    size_t n);
+
+/* wakes the viewers: once after each batch of writes */
+void ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub);
+
+/*
+ * The bytes have ended as they should: takes what was held back.  Returns as
+ * ngx_tscast_publisher_write().
+ */
+ngx_int_t ngx_tscast_publisher_finish(ngx_tscast_publisher_t *pub);
+
+/* ends the feed; harmless when there is none */
+void ngx_tscast_unpublish(ngx_tscast_publisher_t *pub);
+
+
+/*
+ * Viewers
+ */
+
+/*
+ * Looks the stream up and joins its viewers; nothing is sent before
+ * ngx_tscast_viewer_start().  Returns NGX_OK, NGX_ERROR, NGX_TSCAST_BAD_NAME,
+ * NGX_TSCAST_NOT_FOUND.
+ */
+ngx_int_t ngx_tscast_viewer_join(ngx_tscast_viewer_t *v,
+    ngx_tscast_zone_t *zone, ngx_str_t *name);
+
+/* prepares the socket and sends what is there; may call v->close */
+void ngx_tscast_viewer_start(ngx_tscast_viewer_t *v);
+
+/* on write events and on the write timer; may call v->close */
+void ngx_tscast_viewer_write(ngx_tscast_viewer_t *v);
+
+/*
+ * Sends n bytes of the door's own between two frames, or keeps them until
+ * the frame that is on its way has left.  Returns NGX_OK, NGX_AGAIN, NGX_ERROR.
+ */
+ngx_int_t ngx_tscast_viewer_control(ngx_tscast_viewer_t *v, u_char *p,
+    size_t n);
+
+/*
+ * The same for the last bytes of all: no media follows.  When it returns
+ * NGX_AGAIN, v->close is called once they have been sent.
+ */
+ngx_int_t ngx_tscast_viewer_end(ngx_tscast_viewer_t *v, u_char *p, size_t n);
+
+/* harmless when it has left already */
+void ngx_tscast_viewer_leave(ngx_tscast_viewer_t *v);
+
+/* v->send of plain and of TLS connections */
+ssize_t ngx_tscast_send(ngx_tscast_viewer_t *v, struct iovec *iov,
+    ngx_uint_t n);
+ssize_t ngx_tscast_send_tls(ngx_tscast_viewer_t *v, struct iovec *iov,
+    ngx_uint_t n);
+
+/* nothing before and after the media */
+extern const ngx_tscast_framing_t  ngx_tscast_framing_raw;
+
+
+#endif /* _NGX_TSCAST_H_INCLUDED_ */

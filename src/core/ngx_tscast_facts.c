@@ -1,0 +1,129 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * Where a viewer can start in a feed: PAT, PMTs and the index of RAPs.
+ *
+ * They are kept twice.  The feed's writer changes the copy that is not in
+ * force and then steps version, which brings it into force:
+ *
+ *     version      facts[0]      facts[1]
+ *        6         in force      the writer's
+ *        7         the writer's  in force
+ *
+ * A reader copies from facts[version & 1] and is right if version has not
+ * moved meanwhile.  A writer that stops or dies leaves a copy in force.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_tscast_hub.h"
+
+
+/* a reader that is overtaken more often comes back later */
+#define NGX_TSCAST_FACTS_TRIES  16
+
+
+void
+ngx_tscast_facts_write(ngx_tscast_feed_t *feed,
+    ngx_tscast_ts_tables_t *tables, ngx_tscast_ts_rap_t *rap,
+    ngx_uint_t replace)
+{
+    ngx_uint_t           version;
+    ngx_tscast_facts_t  *f;
+
+    version = feed->version;
+
+    f = &feed->facts[(version + 1) & 1];
+    *f = feed->facts[version & 1];
+
+    if (tables) {
+        f->tables = *tables;
+        f->nraps = 0;
+    }
+
+    if (rap) {
+        if (!replace || f->nraps == 0) {
+            f->nraps++;
+        }
+
+        f->raps[(f->nraps - 1) % NGX_TSCAST_RAPS] = *rap;
+    }
+
+    __atomic_store_n(&feed->version, version + 1, __ATOMIC_SEQ_CST);
+}
+
+
+/*
+ * Finds the newest RAP, or else the first one, at or after offset from.
+ * Returns NGX_OK with the RAP and the tables, NGX_DECLINED when there is
+ * none, NGX_AGAIN when the writer was too quick.
+ */
+
+ngx_int_t
+ngx_tscast_facts_find(ngx_tscast_feed_t *feed, uint64_t from,
+    ngx_uint_t newest, ngx_tscast_ts_tables_t *tables,
+    ngx_tscast_ts_rap_t *rap)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i, n, tries, version;
+    ngx_tscast_facts_t   *f;
+    ngx_tscast_ts_rap_t  *r;
+
+    for (tries = 0; tries < NGX_TSCAST_FACTS_TRIES; tries++) {
+
+        version = __atomic_load_n(&feed->version, __ATOMIC_SEQ_CST);
+
+        f = &feed->facts[version & 1];
+        rc = NGX_DECLINED;
+
+        n = ngx_min(f->nraps, NGX_TSCAST_RAPS);
+
+        for (i = 1; i <= n; i++) {
+            r = &f->raps[(f->nraps - i) % NGX_TSCAST_RAPS];
+
+            if (r->offset < from) {
+                break;
+            }
+
+            *rap = *r;
+            rc = NGX_OK;
+
+            if (newest) {
+                break;
+            }
+        }
+
+        *tables = f->tables;
+
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+        if (__atomic_load_n(&feed->version, __ATOMIC_SEQ_CST) == version) {
+            return rc;
+        }
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* for the feed's writer: offset of the newest RAP, or (uint64_t) -1 */
+
+uint64_t
+ngx_tscast_facts_newest(ngx_tscast_feed_t *feed)
+{
+    ngx_tscast_facts_t  *f;
+
+    f = &feed->facts[feed->version & 1];
+
+    if (f->nraps == 0) {
+        return (uint64_t) -1;
+    }
+
+    return f->raps[(f->nraps - 1) % NGX_TSCAST_RAPS].offset;
+}

@@ -1,0 +1,325 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+#ifndef _NGX_TSCAST_HUB_H_INCLUDED_
+#define _NGX_TSCAST_HUB_H_INCLUDED_
+
+
+/*
+ * The inside of the hub: what lies in shared memory, what a worker keeps
+ * of it, and what the files of src/core offer to each other.
+ */
+
+
+#include "ngx_tscast.h"
+#include "ngx_tscast_ring.h"
+
+
+#define NGX_TSCAST_MAGIC        0x7473636173743031    /* "tscast01" */
+#define NGX_TSCAST_LAYOUT       1
+
+#define NGX_TSCAST_MASK_WORDS   (NGX_MAX_PROCESSES / 64)
+
+#define NGX_TSCAST_RAPS         64
+
+/* windows are never made shorter than this for want of memory, ms */
+#define NGX_TSCAST_MIN_WINDOW   100
+
+
+/* a slot that is nobody's: counters of those that are gone */
+#define NGX_TSCAST_TOTAL        NGX_MAX_PROCESSES
+
+
+/* a set of slots */
+
+typedef struct {
+    uint64_t                 words[NGX_TSCAST_MASK_WORDS];
+} ngx_tscast_mask_t;
+
+
+/* written by the slot's own process only, summed by whoever asks */
+
+struct ngx_tscast_counters_s {
+    ngx_tscast_counters_t   *next;
+    ngx_uint_t               slot;
+    ngx_uint_t               door;
+
+    uint64_t                 publishers;    /* now */
+    uint64_t                 viewers;       /* now */
+
+    uint64_t                 published;     /* publishers since the start */
+    uint64_t                 received;      /* bytes from publishers */
+    uint64_t                 dropped;       /* bytes that were not TS */
+    uint64_t                 lost;          /* bytes for want of memory */
+
+    uint64_t                 joined;        /* viewers since the start */
+    uint64_t                 sent;          /* media bytes to viewers */
+    uint64_t                 skips;         /* viewers moved ahead */
+    uint64_t                 skipped;       /* bytes they did not get */
+    uint64_t                 lagged;        /* viewers dropped by lag=drop */
+    uint64_t                 timedout;      /* viewers that took nothing */
+};
+
+
+/* what a viewer needs to start at a RAP */
+
+typedef struct {
+    ngx_uint_t               nraps;         /* since the tables changed */
+    ngx_tscast_ts_rap_t      raps[NGX_TSCAST_RAPS];
+    ngx_tscast_ts_tables_t   tables;
+} ngx_tscast_facts_t;
+
+
+struct ngx_tscast_feed_s {
+    ngx_queue_t              queue;         /* in stream->feeds */
+    ngx_tscast_stream_t     *stream;
+    ngx_uint_t               slot;          /* of the publisher */
+    ngx_uint_t               ended;         /* atomic; nobody writes it now */
+    ngx_msec_t               ended_at;
+    ngx_msec_t               last;          /* atomic; last append */
+    ngx_tscast_mask_t        readers;       /* slots that may look in here */
+
+    ngx_tscast_ring_t        ring;
+
+    ngx_atomic_t             version;       /* facts[version & 1] is whole */
+    ngx_tscast_facts_t       facts[2];
+};
+
+
+struct ngx_tscast_stream_s {
+    ngx_str_node_t           sn;            /* must be first */
+    ngx_uint_t               index;         /* in the zone's streams[] */
+    ngx_queue_t              feeds;         /* oldest first */
+    uint64_t                 newest;        /* atomic; id of the last feed */
+    ngx_msec_t               ended_at;      /* of the newest feed */
+    ngx_tscast_mask_t        interest;      /* slots to wake, atomic words */
+    ngx_tscast_counters_t   *counters;
+    u_char                   name[NGX_TSCAST_NAME_LEN];
+};
+
+
+typedef struct {
+    ngx_pid_t                pid;           /* 0: nobody's */
+    uint64_t                 start;         /* of the process, clock ticks */
+    ngx_uint_t               pending;       /* atomic; a wake-up is due */
+    uint64_t                 dirty[1];      /* atomic; bits of streams */
+} ngx_tscast_slot_t;
+
+
+typedef struct {
+    uint64_t                 magic;
+    uint32_t                 layout;
+    uint32_t                 sizes[4];
+
+    ngx_rbtree_t             rbtree;
+    ngx_rbtree_node_t        sentinel;
+
+    ngx_tscast_store_t       store;         /* chunks */
+
+    uint64_t                 serial;        /* of feeds */
+    ngx_msec_t               window;        /* atomic; what there is room for */
+    ngx_msec_t               cut_at;        /* when it was made shorter */
+    ngx_msec_t               swept_at;
+    uint64_t                 shortages;     /* times it was made shorter */
+
+    ngx_uint_t               nslots;        /* atomic; used so far */
+    ngx_tscast_slot_t       *slots[NGX_MAX_PROCESSES];
+    ngx_tscast_section_t    *sections;
+
+    ngx_uint_t               nstreams;
+    ngx_uint_t               max_streams;
+    ngx_tscast_stream_t     *streams[1];
+} ngx_tscast_zone_sh_t;
+
+
+/* a worker's hold of a feed */
+
+struct ngx_tscast_ref_s {
+    ngx_queue_t              queue;         /* in watch->refs */
+    ngx_tscast_feed_t       *feed;
+    ngx_uint_t               viewers;
+};
+
+
+/* a worker's viewers of a stream */
+
+typedef struct {
+    ngx_tscast_zone_t       *zone;
+    ngx_tscast_stream_t     *stream;
+    ngx_queue_t              groups;
+    ngx_queue_t              refs;          /* by id, oldest first */
+    uint64_t                 last_id;       /* the newest feed in refs */
+    ngx_uint_t               viewers;
+    ngx_event_t              linger;
+} ngx_tscast_watch_t;
+
+
+/* those of them that have the same flush= */
+
+struct ngx_tscast_group_s {
+    ngx_queue_t              queue;         /* in watch->groups */
+    ngx_tscast_watch_t      *watch;
+    ngx_msec_t               flush;
+    ngx_msec_t               walked;        /* when the last walk began */
+    ngx_queue_t              viewers;
+    ngx_queue_t              marker;        /* where the walk goes on */
+    ngx_uint_t               count;
+    ngx_event_t              timer;
+    ngx_event_t              next;
+
+    unsigned                 walking:1;
+    unsigned                 again:1;
+};
+
+
+/* a worker's read section, while it goes through viewers */
+
+typedef struct {
+    ngx_tscast_section_t    *section;
+    ngx_tscast_feed_t       *feed;          /* or NULL */
+    ngx_tscast_view_t        view;
+    ngx_uint_t               ended;         /* view.head is final */
+} ngx_tscast_reading_t;
+
+
+struct ngx_tscast_zone_s {
+    ngx_str_t                name;
+    ngx_str_t                shm_name;
+    size_t                   size;
+    ngx_msec_t               window;
+    size_t                   buffer;        /* bytes of one feed, at most */
+    ngx_shm_zone_t          *shm_zone;
+    ngx_tscast_zone_sh_t    *sh;
+    ngx_slab_pool_t         *shpool;
+    ngx_tscast_ring_env_t    env;
+
+    /* of this worker */
+
+    ngx_tscast_slot_t       *slot;
+    ngx_tscast_watch_t     **watches;       /* by stream->index */
+};
+
+
+typedef struct {
+    ngx_array_t              zones;         /* ngx_tscast_zone_t * */
+    ngx_uint_t               block;         /* tscast {} was seen */
+} ngx_tscast_conf_t;
+
+
+#define NGX_TSCAST_CONF  0x02000000
+
+
+extern ngx_module_t  ngx_tscast_module;
+
+
+/* ngx_tscast_zone.c */
+
+char *ngx_tscast_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_tscast_slot.c */
+
+ngx_int_t ngx_tscast_slot_take(ngx_tscast_zone_t *zone, ngx_log_t *log);
+void ngx_tscast_slot_leave(ngx_tscast_zone_t *zone);
+void ngx_tscast_slot_sweep(ngx_tscast_zone_t *zone, ngx_log_t *log);
+void ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log);
+
+/* ngx_tscast_wake.c */
+
+void ngx_tscast_wake_open(ngx_log_t *log);
+ngx_int_t ngx_tscast_wake_listen(ngx_cycle_t *cycle);
+void ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st);
+void ngx_tscast_hold(void);
+void ngx_tscast_release(void);
+
+/* ngx_tscast_stream.c */
+
+ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);
+ngx_tscast_stream_t *ngx_tscast_stream_find_locked(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+ngx_tscast_stream_t *ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+ngx_tscast_feed_t *ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
+void ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_feed_t *feed);
+ngx_uint_t ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st, ngx_msec_t window);
+ngx_tscast_counters_t *ngx_tscast_counters_get_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st, ngx_uint_t door);
+void ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st,
+    ngx_uint_t slot);
+
+/* ngx_tscast_facts.c */
+
+void ngx_tscast_facts_write(ngx_tscast_feed_t *feed,
+    ngx_tscast_ts_tables_t *tables, ngx_tscast_ts_rap_t *rap,
+    ngx_uint_t replace);
+ngx_int_t ngx_tscast_facts_find(ngx_tscast_feed_t *feed, uint64_t from,
+    ngx_uint_t newest, ngx_tscast_ts_tables_t *tables,
+    ngx_tscast_ts_rap_t *rap);
+uint64_t ngx_tscast_facts_newest(ngx_tscast_feed_t *feed);
+
+/* ngx_tscast_watch.c */
+
+ngx_tscast_watch_t *ngx_tscast_watch_get(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
+ngx_int_t ngx_tscast_watch_enter(ngx_tscast_watch_t *w,
+    ngx_tscast_viewer_t *v);
+void ngx_tscast_watch_leave(ngx_tscast_viewer_t *v);
+void ngx_tscast_watch_wake(ngx_tscast_watch_t *w);
+void ngx_tscast_watch_refresh(ngx_tscast_watch_t *w);
+ngx_tscast_ref_t *ngx_tscast_watch_after(ngx_tscast_watch_t *w, uint64_t id);
+void ngx_tscast_watch_linger(ngx_tscast_watch_t *w, ngx_msec_t timer);
+void ngx_tscast_watch_away(ngx_tscast_zone_t *zone);
+
+/* ngx_tscast_viewer.c */
+
+void ngx_tscast_viewer_step(ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd);
+void ngx_tscast_viewer_done(ngx_tscast_reading_t *rd);
+
+/* ngx_tscast_send.c */
+
+ngx_int_t ngx_tscast_send_ring(ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd);
+ngx_int_t ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n);
+ngx_int_t ngx_tscast_send_rest(ngx_tscast_viewer_t *v);
+void ngx_tscast_send_blocked(ngx_tscast_viewer_t *v);
+
+
+static ngx_inline void
+ngx_tscast_mask_set(ngx_tscast_mask_t *m, ngx_uint_t n)
+{
+    __atomic_fetch_or(&m->words[n / 64], (uint64_t) 1 << (n % 64),
+                      __ATOMIC_SEQ_CST);
+}
+
+
+static ngx_inline void
+ngx_tscast_mask_clear(ngx_tscast_mask_t *m, ngx_uint_t n)
+{
+    __atomic_fetch_and(&m->words[n / 64], ~((uint64_t) 1 << (n % 64)),
+                       __ATOMIC_SEQ_CST);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_tscast_mask_empty(ngx_tscast_mask_t *m)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_TSCAST_MASK_WORDS; i++) {
+        if (__atomic_load_n(&m->words[i], __ATOMIC_SEQ_CST)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+#endif /* _NGX_TSCAST_HUB_H_INCLUDED_ */

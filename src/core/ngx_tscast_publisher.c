@@ -1,0 +1,565 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * Publishers: one writes each feed, from its first byte to its end.  What
+ * arrives is put in step, looked at and copied to the ring; nothing in it is
+ * altered.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_hub.h"
+
+
+/* bytes within which a transport stream must show */
+#define NGX_TSCAST_SHOW    65536
+
+/* ms between two cuts of the zone's window, so that others can follow */
+#define NGX_TSCAST_CUT     100
+
+/* RAPs of a window that the index holds, so that it spans the window */
+#define NGX_TSCAST_SPREAD  (NGX_TSCAST_RAPS * 3 / 4)
+
+
+static ngx_int_t ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub,
+    ngx_str_t *name);
+static ngx_int_t ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub,
+    u_char *p, ngx_uint_t n);
+static void ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub,
+    u_char *p, size_t n, uint64_t offset);
+static void ngx_tscast_publisher_rap(ngx_tscast_publisher_t *pub,
+    ngx_uint_t flags);
+static void ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub);
+static ngx_int_t ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub);
+static void ngx_tscast_publisher_cut(ngx_tscast_publisher_t *pub);
+static ngx_int_t ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub,
+    size_t n);
+static void ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub);
+
+
+ngx_int_t
+ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
+    ngx_str_t *name)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  tries;
+
+    if (ngx_tscast_stream_check_name(name) != NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, pub->log, 0,
+                      "invalid stream name \"%V\"", name);
+        return NGX_TSCAST_BAD_NAME;
+    }
+
+    if (zone->slot == NULL) {
+        return NGX_TSCAST_NO_MEMORY;
+    }
+
+    pub->zone = zone;
+
+    for (tries = 0; tries < 2; tries++) {
+
+        ngx_shmtx_lock(&zone->shpool->mutex);
+        rc = ngx_tscast_publish_locked(pub, name);
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+
+        if (rc != NGX_TSCAST_BUSY) {
+            break;
+        }
+
+        /* its worker may be dead, and nobody has noticed yet */
+
+        ngx_tscast_slot_bury(zone, pub->log);
+    }
+
+    if (rc == NGX_TSCAST_BUSY) {
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                      "stream \"%V/%V\" has a publisher", &zone->name, name);
+        return rc;
+    }
+
+    if (rc == NGX_TSCAST_NO_MEMORY) {
+        ngx_log_error(NGX_LOG_CRIT, pub->log, 0,
+                      "zone \"%V\" has no memory for stream \"%V\"",
+                      &zone->name, name);
+        return rc;
+    }
+
+    ngx_tscast_ts_sync_init(&pub->sync);
+    ngx_tscast_ts_parser_init(&pub->parser);
+
+    ngx_tscast_hold();
+
+    ngx_log_error(NGX_LOG_INFO, pub->log, 0,
+                  "stream \"%V/%V\" is published", &zone->name, name);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
+{
+    ngx_msec_t            last;
+    ngx_tscast_zone_t    *zone;
+    ngx_tscast_feed_t    *feed;
+    ngx_tscast_stream_t  *st;
+
+    zone = pub->zone;
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+
+    if (st == NULL) {
+        st = ngx_tscast_stream_add_locked(zone, name);
+
+        if (st == NULL) {
+            return NGX_TSCAST_NO_MEMORY;
+        }
+    }
+
+    if (!ngx_queue_empty(&st->feeds)) {
+        feed = ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
+                              queue);
+
+        last = __atomic_load_n(&feed->last, __ATOMIC_SEQ_CST);
+
+        if (!feed->ended && !pub->takeover
+            && ngx_current_msec - last <= pub->timeout)
+        {
+            return NGX_TSCAST_BUSY;
+        }
+
+        if (!feed->ended) {
+            ngx_tscast_feed_end_locked(zone, feed);
+            ngx_tscast_wake(zone, st);
+        }
+    }
+
+    pub->counters = ngx_tscast_counters_get_locked(zone, st, pub->door);
+    pub->feed = NULL;
+
+    if (pub->counters) {
+        pub->feed = ngx_tscast_feed_add_locked(zone, st);
+    }
+
+    if (pub->feed == NULL) {
+        (void) ngx_tscast_stream_trim_locked(zone, st, zone->window);
+        return NGX_TSCAST_NO_MEMORY;
+    }
+
+    pub->stream = st;
+    pub->counters->published++;
+    pub->counters->publishers++;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tscast_publisher_write(ngx_tscast_publisher_t *pub, u_char *p, size_t n)
+{
+    u_char      *pos, *last, *run;
+    ngx_int_t    rc;
+    ngx_uint_t   packets;
+
+    pos = p;
+    last = p + n;
+
+    pub->received += n;
+    pub->counters->received += n;
+
+    for ( ;; ) {
+        packets = ngx_tscast_ts_sync(&pub->sync, &pos, last, &run);
+
+        if (packets == 0) {
+            break;
+        }
+
+        rc = ngx_tscast_publisher_packets(pub, run, packets);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ngx_tscast_publisher_count(pub);
+
+    if (pub->parser.packets == 0 && pub->lost == 0
+        && pub->received >= NGX_TSCAST_SHOW)
+    {
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                      "no transport stream in the first %uL bytes for "
+                      "\"%V/%V\", period of sync bytes: %uz",
+                      pub->received, &pub->zone->name,
+                      &pub->stream->sn.str, ngx_tscast_ts_packet_size(p, n));
+
+        return NGX_TSCAST_NO_SYNC;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tscast_publisher_finish(ngx_tscast_publisher_t *pub)
+{
+    u_char      *run;
+    ngx_int_t    rc;
+    ngx_uint_t   packets;
+
+    packets = ngx_tscast_ts_sync_flush(&pub->sync, &run);
+
+    if (packets) {
+        rc = ngx_tscast_publisher_packets(pub, run, packets);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    ngx_tscast_publisher_count(pub);
+
+    if (pub->parser.packets == 0 && pub->lost == 0 && pub->received) {
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                      "no transport stream in %uL bytes for \"%V/%V\"",
+                      pub->received, &pub->zone->name,
+                      &pub->stream->sn.str);
+
+        return NGX_TSCAST_NO_SYNC;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
+    ngx_uint_t n)
+{
+    size_t                 size, taken;
+    uint64_t               head;
+    ngx_int_t              rc;
+    ngx_tscast_feed_t     *feed;
+    ngx_tscast_zone_t     *zone;
+    ngx_tscast_section_t  *section;
+
+    zone = pub->zone;
+    feed = pub->feed;
+    section = &zone->sh->sections[ngx_process_slot];
+
+    ngx_tscast_ring_write(section, &feed->ring);
+
+    if (__atomic_load_n(&feed->ended, __ATOMIC_SEQ_CST)) {
+        ngx_tscast_ring_written(section);
+
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                      "another publisher has taken over stream \"%V/%V\"",
+                      &zone->name, &pub->stream->sn.str);
+
+        return NGX_TSCAST_OUSTED;
+    }
+
+    rc = NGX_OK;
+    size = n * NGX_TSCAST_TS_PACKET;
+
+    while (size) {
+        head = feed->ring.head;
+
+        taken = ngx_tscast_ring_append(&zone->env, &feed->ring, p, size,
+                                       ngx_current_msec);
+
+        ngx_tscast_publisher_parse(pub, p, taken, head);
+
+        p += taken;
+        size -= taken;
+
+        if (size && ngx_tscast_publisher_room(pub) != NGX_OK) {
+            rc = ngx_tscast_publisher_lose(pub, size);
+            break;
+        }
+    }
+
+    __atomic_store_n(&feed->last, ngx_current_msec, __ATOMIC_SEQ_CST);
+
+    ngx_tscast_publisher_trim(pub);
+
+    ngx_tscast_ring_written(section);
+
+    return rc;
+}
+
+
+static void
+ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
+    uint64_t offset)
+{
+    u_char      *last;
+    ngx_uint_t   flags;
+
+    for (last = p + n; p < last; p += NGX_TSCAST_TS_PACKET) {
+
+        flags = ngx_tscast_ts_parse(&pub->parser, p, offset);
+
+        if (flags & (NGX_TSCAST_TS_TABLES|NGX_TSCAST_TS_RAP)) {
+            ngx_tscast_publisher_rap(pub, flags);
+        }
+
+        offset += NGX_TSCAST_TS_PACKET;
+    }
+}
+
+
+/*
+ * RAPs that follow each other closely replace each other in the index, so
+ * that it spans the window; the newest is always there.
+ */
+
+static void
+ngx_tscast_publisher_rap(ngx_tscast_publisher_t *pub, ngx_uint_t flags)
+{
+    ngx_msec_t               spread;
+    ngx_uint_t               replace;
+    ngx_tscast_ts_rap_t     *rap;
+    ngx_tscast_ts_tables_t  *tables;
+
+    rap = NULL;
+    tables = NULL;
+    replace = 0;
+
+    if (flags & NGX_TSCAST_TS_TABLES) {
+        tables = &pub->parser.tables;
+        pub->nraps = 0;
+    }
+
+    if (flags & NGX_TSCAST_TS_RAP) {
+        rap = &pub->parser.rap;
+        spread = pub->zone->window / NGX_TSCAST_SPREAD;
+
+        if (pub->nraps > 1 && ngx_current_msec - pub->rap_time[1] < spread) {
+            replace = 1;
+
+        } else {
+            pub->nraps++;
+            pub->rap_time[1] = pub->rap_time[0];
+        }
+
+        pub->rap_time[0] = ngx_current_msec;
+    }
+
+    ngx_tscast_facts_write(pub->feed, tables, rap, replace);
+}
+
+
+/* retires what is older than the window, but not the newest RAP */
+
+static void
+ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub)
+{
+    uint64_t               to, newest;
+    ngx_msec_t             window;
+    ngx_tscast_ring_t     *ring;
+    ngx_tscast_zone_t     *zone;
+    ngx_tscast_zone_sh_t  *sh;
+
+    zone = pub->zone;
+    sh = zone->sh;
+    ring = &pub->feed->ring;
+
+    if (sh->store.nfree < sh->store.total / 16) {
+        ngx_tscast_publisher_cut(pub);
+    }
+
+    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
+    window = ngx_min(window, zone->window);
+
+    to = ngx_tscast_ring_older(ring, ngx_current_msec - window);
+
+    if (window > NGX_TSCAST_MIN_WINDOW) {
+        newest = ngx_tscast_facts_newest(pub->feed);
+        to = ngx_min(to, newest);
+    }
+
+    if (ring->head - ring->tail > zone->buffer) {
+        to = ngx_max(to, ring->head - zone->buffer);
+    }
+
+    (void) ngx_tscast_ring_retire(ring, to);
+}
+
+
+/*
+ * No chunk is free: takes from the feeds without an owner, then from our own.
+ * Returns NGX_OK when there may be one now, or NGX_DECLINED.
+ */
+
+static ngx_int_t
+ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub)
+{
+    ngx_uint_t             i, n;
+    ngx_msec_t             window;
+    ngx_tscast_ring_t     *ring;
+    ngx_tscast_zone_t     *zone;
+    ngx_tscast_stream_t   *st;
+    ngx_tscast_zone_sh_t  *sh;
+
+    zone = pub->zone;
+    sh = zone->sh;
+    ring = &pub->feed->ring;
+
+    ngx_tscast_publisher_cut(pub);
+
+    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
+    window = ngx_min(window, zone->window);
+
+    n = 0;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (i = 0; i < sh->nstreams && n == 0; i++) {
+        st = sh->streams[i];
+
+        if (st) {
+            n = ngx_tscast_stream_trim_locked(zone, st, window);
+        }
+    }
+
+    if (n == 0) {
+        (void) ngx_tscast_ring_retire(ring,
+                                      ring->tail + NGX_TSCAST_CHUNK_DATA);
+
+        n = ngx_tscast_ring_reclaim_locked(&zone->env, ring);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return n ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* halves what the windows of all streams are to be, down to a minimum */
+
+static void
+ngx_tscast_publisher_cut(ngx_tscast_publisher_t *pub)
+{
+    ngx_msec_t             now, last, window;
+    ngx_tscast_zone_t     *zone;
+    ngx_tscast_zone_sh_t  *sh;
+
+    zone = pub->zone;
+    sh = zone->sh;
+    now = ngx_current_msec;
+
+    last = __atomic_load_n(&sh->cut_at, __ATOMIC_SEQ_CST);
+
+    if (now - last < NGX_TSCAST_CUT
+        || !__atomic_compare_exchange_n(&sh->cut_at, &last, now, 0,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    {
+        return;
+    }
+
+    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
+
+    if (window > zone->window) {
+        window = zone->window;
+        sh->shortages++;
+
+        ngx_log_error(NGX_LOG_WARN, pub->log, 0,
+                      "zone \"%V\" is short of memory, "
+                      "windows become shorter than %M ms",
+                      &zone->name, zone->window);
+    }
+
+    window = ngx_max(window / 2, NGX_TSCAST_MIN_WINDOW);
+
+    __atomic_store_n(&sh->window, window, __ATOMIC_SEQ_CST);
+}
+
+
+/* NGX_OK to go on without these bytes, or NGX_TSCAST_NO_MEMORY */
+
+static ngx_int_t
+ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub, size_t n)
+{
+    pub->lost += n;
+    pub->counters->lost += n;
+
+    if (pub->feed->ring.head == pub->feed->ring.start
+        && __atomic_load_n(&pub->zone->sh->window, __ATOMIC_SEQ_CST)
+           <= NGX_TSCAST_MIN_WINDOW)
+    {
+        ngx_log_error(NGX_LOG_CRIT, pub->log, 0,
+                      "zone \"%V\" has no memory for stream \"%V\"",
+                      &pub->zone->name, &pub->stream->sn.str);
+
+        return NGX_TSCAST_NO_MEMORY;
+    }
+
+    if (!pub->starved) {
+        pub->starved = 1;
+
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                      "zone \"%V\" has no memory for more of stream \"%V\", "
+                      "bytes are lost", &pub->zone->name,
+                      &pub->stream->sn.str);
+    }
+
+    return NGX_OK;
+}
+
+
+/* what the framing has dropped goes to the counters */
+
+static void
+ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub)
+{
+    pub->counters->dropped += pub->sync.dropped - pub->dropped;
+    pub->dropped = pub->sync.dropped;
+}
+
+
+void
+ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub)
+{
+    ngx_tscast_wake(pub->zone, pub->stream);
+}
+
+
+void
+ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
+{
+    ngx_tscast_zone_t  *zone;
+
+    if (pub->feed == NULL) {
+        return;
+    }
+
+    zone = pub->zone;
+
+    ngx_log_error(NGX_LOG_INFO, pub->log, 0,
+                  "stream \"%V/%V\" has ended: %uL bytes, %uL dropped, "
+                  "%uL lost, %uL continuity errors",
+                  &zone->name, &pub->stream->sn.str, pub->received,
+                  pub->dropped, pub->lost, pub->parser.cc_errors);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    pub->counters->publishers--;
+
+    ngx_tscast_feed_end_locked(zone, pub->feed);
+    ngx_tscast_wake(zone, pub->stream);
+
+    (void) ngx_tscast_stream_trim_locked(zone, pub->stream, zone->window);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    pub->feed = NULL;
+
+    ngx_tscast_release();
+}

@@ -1,0 +1,565 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * From the ring to the socket: frames are laid over the ring's memory as
+ * iovecs and handed to the kernel.  When it takes a part of a frame, the rest
+ * of that frame is copied and sent from there, so that whatever happens next,
+ * the peer gets whole frames.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_hub.h"
+
+
+#define NGX_TSCAST_FRAMES  16
+
+/* head, two pieces of the ring, tail */
+#define NGX_TSCAST_PIECES  4
+
+/* the most that a door can put between two frames of a slow viewer */
+#define NGX_TSCAST_REST    65536
+
+
+typedef struct {
+    ngx_uint_t            first;        /* iovec */
+    ngx_uint_t            last;         /* iovec after it */
+    size_t                size;         /* on the wire */
+    size_t                media;
+    u_char                head[NGX_TSCAST_FRAME_HEAD];
+} ngx_tscast_frame_t;
+
+
+typedef struct {
+    ngx_uint_t            nframes;
+    ngx_uint_t            niov;
+    ngx_tscast_frame_t    frames[NGX_TSCAST_FRAMES];
+    struct iovec          iov[NGX_TSCAST_FRAMES * NGX_TSCAST_PIECES];
+} ngx_tscast_burst_t;
+
+
+static ngx_tscast_frame_t *ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v, size_t media);
+static void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p,
+    size_t n);
+static void ngx_tscast_burst_tail(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v);
+static ngx_int_t ngx_tscast_burst_gather(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd);
+static ngx_int_t ngx_tscast_burst_send(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v, size_t *media);
+static ngx_int_t ngx_tscast_send_keep(ngx_tscast_viewer_t *v,
+    struct iovec *iov, ngx_uint_t n, size_t skip);
+
+
+const ngx_tscast_framing_t  ngx_tscast_framing_raw = {
+    NULL, ngx_null_string
+};
+
+
+static ngx_tscast_burst_t  ngx_tscast_burst;
+
+
+/*
+ * Sends from the cursor up to the head of the view.  Returns NGX_OK when all
+ * of it is sent, NGX_AGAIN when the connection takes no more, NGX_DECLINED
+ * when the bytes are no longer there, or NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
+{
+    size_t               media;
+    ngx_int_t            rc, sent;
+    ngx_tscast_burst_t  *b;
+
+    b = &ngx_tscast_burst;
+
+    if (v->cursor < rd->view.tail) {
+        return NGX_DECLINED;
+    }
+
+    while (v->cursor < rd->view.head) {
+
+        rc = ngx_tscast_burst_gather(b, v, rd);
+
+        if (b->nframes == 0) {
+            return rc;
+        }
+
+        sent = ngx_tscast_burst_send(b, v, &media);
+
+        v->cursor += media;
+
+        if (sent != NGX_OK) {
+            return sent;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* sends n bytes of media, whole packets, as one frame; returns as above */
+
+ngx_int_t
+ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n)
+{
+    size_t               media;
+    ngx_tscast_burst_t  *b;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    b = &ngx_tscast_burst;
+
+    b->nframes = 0;
+    b->niov = 0;
+
+    (void) ngx_tscast_burst_frame(b, v, n);
+    ngx_tscast_burst_piece(b, p, n);
+    ngx_tscast_burst_tail(b, v);
+
+    if (ngx_tscast_burst_send(b, v, &media) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (media == 0) {
+
+        if (ngx_tscast_send_keep(v, b->iov, b->niov, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        v->sent += n;
+        v->counters->sent += n;
+    }
+
+    return v->blocked ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_tscast_frame_t *
+ngx_tscast_burst_frame(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
+    size_t media)
+{
+    ngx_tscast_frame_t  *f;
+
+    f = &b->frames[b->nframes++];
+
+    f->first = b->niov;
+    f->media = media;
+    f->size = 0;
+
+    if (v->framing->head) {
+        ngx_tscast_burst_piece(b, f->head, v->framing->head(f->head, media));
+    }
+
+    return f;
+}
+
+
+static void
+ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n)
+{
+    b->iov[b->niov].iov_base = p;
+    b->iov[b->niov].iov_len = n;
+    b->niov++;
+
+    b->frames[b->nframes - 1].size += n;
+}
+
+
+static void
+ngx_tscast_burst_tail(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
+{
+    if (v->framing->tail.len) {
+        ngx_tscast_burst_piece(b, v->framing->tail.data,
+                               v->framing->tail.len);
+    }
+
+    b->frames[b->nframes - 1].last = b->niov;
+}
+
+
+/* NGX_DECLINED when the bytes after the last frame are gone */
+
+static ngx_int_t
+ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd)
+{
+    u_char    *p[2];
+    size_t     n[2], media;
+    uint64_t   offset;
+
+    b->nframes = 0;
+    b->niov = 0;
+
+    offset = v->cursor;
+
+    while (offset < rd->view.head && b->nframes < NGX_TSCAST_FRAMES) {
+
+        media = ngx_min(rd->view.head - offset, NGX_TSCAST_FRAME);
+
+        p[0] = ngx_tscast_ring_at(&rd->feed->ring, &rd->view, offset, &n[0]);
+
+        if (p[0] == NULL) {
+            return NGX_DECLINED;
+        }
+
+        p[1] = NULL;
+
+        if (n[0] < media) {
+            p[1] = ngx_tscast_ring_at(&rd->feed->ring, &rd->view,
+                                      offset + n[0], &n[1]);
+            if (p[1] == NULL) {
+                return NGX_DECLINED;
+            }
+        }
+
+        (void) ngx_tscast_burst_frame(b, v, media);
+        ngx_tscast_burst_piece(b, p[0], ngx_min(n[0], media));
+
+        if (p[1]) {
+            ngx_tscast_burst_piece(b, p[1], media - n[0]);
+        }
+
+        ngx_tscast_burst_tail(b, v);
+
+        offset += media;
+    }
+
+    return NGX_OK;
+}
+
+
+/* *media is what need not be sent again */
+
+static ngx_int_t
+ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
+    size_t *media)
+{
+    size_t               left;
+    ssize_t              n;
+    ngx_int_t            rc;
+    ngx_uint_t           i;
+    ngx_tscast_frame_t  *f;
+
+    *media = 0;
+
+    n = v->send(v, b->iov, b->niov);
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+    left = n;
+
+    for (i = 0; i < b->nframes; i++) {
+        f = &b->frames[i];
+
+        if (left >= f->size) {
+            left -= f->size;
+            *media += f->media;
+            continue;
+        }
+
+        if (left) {
+            *media += f->media;
+
+            if (ngx_tscast_send_keep(v, &b->iov[f->first],
+                                     f->last - f->first, left)
+                != NGX_OK)
+            {
+                rc = NGX_ERROR;
+            }
+        }
+
+        if (rc == NGX_OK) {
+            ngx_tscast_send_blocked(v);
+            rc = NGX_AGAIN;
+        }
+
+        break;
+    }
+
+    if (rc == NGX_OK && v->connection->buffered) {
+        ngx_tscast_send_blocked(v);
+        rc = NGX_AGAIN;
+    }
+
+    v->sent += *media;
+    v->counters->sent += *media;
+
+    return rc;
+}
+
+
+/* copies all but the first "skip" bytes behind what is kept already */
+
+static ngx_int_t
+ngx_tscast_send_keep(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n,
+    size_t skip)
+{
+    u_char      *p, *rest;
+    size_t       kept, size;
+    ngx_uint_t   i;
+
+    kept = v->rest ? v->rest_last - v->rest_pos : 0;
+    size = kept;
+
+    for (i = 0; i < n; i++) {
+        size += iov[i].iov_len;
+    }
+
+    if (size - skip > NGX_TSCAST_REST) {
+        return NGX_ERROR;
+    }
+
+    rest = ngx_alloc(size - skip, v->log);
+    if (rest == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = rest;
+
+    if (kept) {
+        p = ngx_cpymem(p, v->rest_pos, kept);
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (skip >= iov[i].iov_len) {
+            skip -= iov[i].iov_len;
+            continue;
+        }
+
+        p = ngx_cpymem(p, (u_char *) iov[i].iov_base + skip,
+                       iov[i].iov_len - skip);
+        skip = 0;
+    }
+
+    if (v->rest) {
+        ngx_free(v->rest);
+    }
+
+    v->rest = rest;
+    v->rest_pos = rest;
+    v->rest_last = p;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Sends what was kept.  Returns NGX_OK when nothing is left of it, NGX_AGAIN
+ * or NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_tscast_send_rest(ngx_tscast_viewer_t *v)
+{
+    ssize_t        n;
+    struct iovec   iov;
+
+    if (v->rest) {
+        iov.iov_base = v->rest_pos;
+        iov.iov_len = v->rest_last - v->rest_pos;
+
+        n = v->send(v, &iov, 1);
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        v->rest_pos += n;
+
+        if (v->rest_pos < v->rest_last) {
+            ngx_tscast_send_blocked(v);
+            return NGX_AGAIN;
+        }
+
+        ngx_free(v->rest);
+        v->rest = NULL;
+
+    } else if (v->connection->buffered && v->send(v, NULL, 0) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (v->connection->buffered) {
+        ngx_tscast_send_blocked(v);
+        return NGX_AGAIN;
+    }
+
+    v->blocked = 0;
+
+    return NGX_OK;
+}
+
+
+/* waits for the connection, and for its peer no longer than the timeout */
+
+void
+ngx_tscast_send_blocked(ngx_tscast_viewer_t *v)
+{
+    ngx_event_t  *wev;
+
+    wev = v->connection->write;
+
+    v->blocked = 1;
+
+    if (!wev->timer_set) {
+        v->progress = v->connection->sent;
+        ngx_add_timer(wev, v->timeout);
+    }
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, v->log, 0,
+                      "cannot wait for a viewer's connection");
+    }
+}
+
+
+ngx_int_t
+ngx_tscast_viewer_control(ngx_tscast_viewer_t *v, u_char *p, size_t n)
+{
+    ssize_t        sent;
+    struct iovec   iov;
+
+    iov.iov_base = p;
+    iov.iov_len = n;
+
+    sent = 0;
+
+    if (!v->blocked) {
+        sent = v->send(v, &iov, 1);
+
+        if (sent == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if ((size_t) sent == n && !v->connection->buffered) {
+            return NGX_OK;
+        }
+    }
+
+    if ((size_t) sent < n
+        && ngx_tscast_send_keep(v, &iov, 1, sent) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_tscast_send_blocked(v);
+
+    return NGX_AGAIN;
+}
+
+
+ssize_t
+ngx_tscast_send(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
+{
+    size_t             size;
+    ssize_t            sent;
+    ngx_err_t          err;
+    ngx_uint_t         i;
+    struct msghdr      msg;
+    ngx_connection_t  *c;
+
+    c = v->connection;
+
+    ngx_memzero(&msg, sizeof(struct msghdr));
+
+    msg.msg_iov = iov;
+    msg.msg_iovlen = n;
+
+    for ( ;; ) {
+        sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL|MSG_DONTWAIT);
+
+        if (sent != -1) {
+            break;
+        }
+
+        err = ngx_socket_errno;
+
+        if (err == NGX_EINTR) {
+            continue;
+        }
+
+        c->write->ready = 0;
+
+        if (err == NGX_EAGAIN) {
+            return 0;
+        }
+
+        c->write->error = 1;
+        (void) ngx_connection_error(c, err, "sendmsg() failed");
+
+        return NGX_ERROR;
+    }
+
+    c->sent += sent;
+
+    for (size = 0, i = 0; i < n; i++) {
+        size += iov[i].iov_len;
+    }
+
+    if ((size_t) sent < size) {
+        c->write->ready = 0;
+    }
+
+    return sent;
+}
+
+
+/* through nginx's own buffer, so that TLS never looks at the ring again */
+
+ssize_t
+ngx_tscast_send_tls(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
+{
+    size_t              sent;
+    ngx_buf_t          *b;
+    ngx_uint_t          i;
+    ngx_chain_t        *cl;
+    ngx_connection_t   *c;
+
+    static ngx_buf_t    bufs[NGX_TSCAST_FRAMES * NGX_TSCAST_PIECES];
+    static ngx_chain_t  chain[NGX_TSCAST_FRAMES * NGX_TSCAST_PIECES];
+
+    c = v->connection;
+
+    for (i = 0; i < n; i++) {
+        b = &bufs[i];
+
+        ngx_memzero(b, sizeof(ngx_buf_t));
+
+        b->memory = 1;
+        b->pos = iov[i].iov_base;
+        b->last = b->pos + iov[i].iov_len;
+        b->start = b->pos;
+        b->end = b->last;
+        b->flush = (i == n - 1);
+
+        chain[i].buf = b;
+        chain[i].next = (i == n - 1) ? NULL : &chain[i + 1];
+    }
+
+    cl = c->send_chain(c, n ? chain : NULL, 0);
+
+    if (cl == NGX_CHAIN_ERROR) {
+        return NGX_ERROR;
+    }
+
+    for (sent = 0, i = 0; i < n; i++) {
+        sent += bufs[i].pos - bufs[i].start;
+    }
+
+    return sent;
+}

@@ -1,0 +1,315 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * Streams and their feeds.  All of this is under the zone's mutex, and none
+ * of it on the path of the media.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_tscast_hub.h"
+
+
+static void ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_feed_t *feed);
+static void ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
+
+
+/* 1 to 128 bytes of A-Z a-z 0-9 . _ ~ - */
+
+ngx_int_t
+ngx_tscast_stream_check_name(ngx_str_t *name)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (name->len == 0 || name->len > NGX_TSCAST_NAME_LEN) {
+        return NGX_TSCAST_BAD_NAME;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if ((ch >= 'a' && ch <= 'z')
+            || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9')
+            || ch == '.' || ch == '_' || ch == '~' || ch == '-')
+        {
+            continue;
+        }
+
+        return NGX_TSCAST_BAD_NAME;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_tscast_stream_t *
+ngx_tscast_stream_find_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    return (ngx_tscast_stream_t *)
+               ngx_str_rbtree_lookup(&zone->sh->rbtree, name,
+                                  ngx_crc32_short(name->data, name->len));
+}
+
+
+/* NULL when the slab or the table of streams is full */
+
+ngx_tscast_stream_t *
+ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_uint_t             i;
+    ngx_tscast_stream_t   *st;
+    ngx_tscast_zone_sh_t  *sh;
+
+    sh = zone->sh;
+
+    for (i = 0; i < sh->nstreams; i++) {
+        if (sh->streams[i] == NULL) {
+            break;
+        }
+    }
+
+    if (i == sh->max_streams) {
+        return NULL;
+    }
+
+    st = ngx_slab_calloc_locked(zone->shpool, sizeof(ngx_tscast_stream_t));
+    if (st == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(st->name, name->data, name->len);
+
+    st->sn.str.len = name->len;
+    st->sn.str.data = st->name;
+    st->sn.node.key = ngx_crc32_short(name->data, name->len);
+    st->index = i;
+
+    ngx_queue_init(&st->feeds);
+
+    sh->streams[i] = st;
+    sh->nstreams = ngx_max(sh->nstreams, i + 1);
+
+    ngx_rbtree_insert(&sh->rbtree, &st->sn.node);
+
+    return st;
+}
+
+
+/* a feed of this process; NULL when the slab is full */
+
+ngx_tscast_feed_t *
+ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
+{
+    uint64_t            id;
+    ngx_tscast_feed_t  *feed;
+
+    feed = ngx_slab_calloc_locked(zone->shpool, sizeof(ngx_tscast_feed_t));
+    if (feed == NULL) {
+        return NULL;
+    }
+
+    id = zone->sh->serial + 1;
+
+    if (ngx_tscast_ring_init_locked(&zone->env, &feed->ring, id, 0)
+        != NGX_OK)
+    {
+        ngx_slab_free_locked(zone->shpool, feed);
+        return NULL;
+    }
+
+    feed->stream = st;
+    feed->slot = ngx_process_slot;
+    feed->last = ngx_current_msec;
+
+    zone->sh->serial = id;
+
+    ngx_queue_insert_tail(&st->feeds, &feed->queue);
+
+    __atomic_store_n(&st->newest, id, __ATOMIC_SEQ_CST);
+
+    return feed;
+}
+
+
+/* from now on its writer is refused; the caller wakes the interested */
+
+void
+ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed)
+{
+    if (feed->ended) {
+        return;
+    }
+
+    feed->ended_at = ngx_current_msec;
+    feed->stream->ended_at = ngx_current_msec;
+
+    __atomic_store_n(&feed->ended, 1, __ATOMIC_SEQ_CST);
+}
+
+
+/*
+ * Does for the feeds without an owner what an owner would: retires what is
+ * older than the window and frees what nobody reads; frees the stream when
+ * nothing is left of it.  Returns the number of chunks that became free.
+ */
+
+ngx_uint_t
+ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st, ngx_msec_t window)
+{
+    uint64_t            to;
+    ngx_uint_t          n, before, old;
+    ngx_queue_t        *q, *next;
+    ngx_tscast_feed_t  *feed;
+
+    before = zone->sh->store.nfree;
+
+    for (q = ngx_queue_head(&st->feeds);
+         q != ngx_queue_sentinel(&st->feeds);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        feed = ngx_queue_data(q, ngx_tscast_feed_t, queue);
+
+        if (!feed->ended || ngx_tscast_ring_writing(&zone->env, &feed->ring)) {
+            continue;
+        }
+
+        old = (ngx_current_msec - feed->ended_at >= window);
+
+        to = old ? feed->ring.head
+                 : ngx_tscast_ring_older(&feed->ring,
+                                         ngx_current_msec - window);
+
+        (void) ngx_tscast_ring_retire(&feed->ring, to);
+        (void) ngx_tscast_ring_reclaim_locked(&zone->env, &feed->ring);
+
+        if (ngx_tscast_mask_empty(&feed->readers)
+            && (old || feed->ring.head == feed->ring.start))
+        {
+            ngx_tscast_feed_free_locked(zone, feed);
+        }
+    }
+
+    n = zone->sh->store.nfree - before;
+
+    if (ngx_queue_empty(&st->feeds) && ngx_tscast_mask_empty(&st->interest)) {
+        ngx_tscast_stream_free_locked(zone, st);
+    }
+
+    return n;
+}
+
+
+static void
+ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed)
+{
+    ngx_queue_remove(&feed->queue);
+
+    ngx_tscast_ring_free_locked(&zone->env, &feed->ring);
+
+    ngx_slab_free_locked(zone->shpool, feed);
+}
+
+
+static void
+ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st)
+{
+    ngx_tscast_counters_t  *cnt;
+
+    ngx_rbtree_delete(&zone->sh->rbtree, &st->sn.node);
+
+    zone->sh->streams[st->index] = NULL;
+
+    while (st->counters) {
+        cnt = st->counters;
+        st->counters = cnt->next;
+
+        ngx_slab_free_locked(zone->shpool, cnt);
+    }
+
+    ngx_slab_free_locked(zone->shpool, st);
+}
+
+
+/* this process's block for a kind of door; NULL when the slab is full */
+
+ngx_tscast_counters_t *
+ngx_tscast_counters_get_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st, ngx_uint_t door)
+{
+    ngx_tscast_counters_t  *cnt;
+
+    for (cnt = st->counters; cnt; cnt = cnt->next) {
+        if (cnt->slot == (ngx_uint_t) ngx_process_slot && cnt->door == door) {
+            return cnt;
+        }
+    }
+
+    cnt = ngx_slab_calloc_locked(zone->shpool, sizeof(ngx_tscast_counters_t));
+    if (cnt == NULL) {
+        return NULL;
+    }
+
+    cnt->slot = ngx_process_slot;
+    cnt->door = door;
+    cnt->next = st->counters;
+    st->counters = cnt;
+
+    return cnt;
+}
+
+
+/* the slot's process is gone: what it counted goes to the totals */
+
+void
+ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st, ngx_uint_t slot)
+{
+    ngx_tscast_counters_t  *cnt, *total;
+
+    for (cnt = st->counters; cnt; cnt = cnt->next) {
+
+        if (cnt->slot != slot) {
+            continue;
+        }
+
+        cnt->publishers = 0;
+        cnt->viewers = 0;
+
+        for (total = st->counters; total; total = total->next) {
+            if (total->slot == NGX_TSCAST_TOTAL && total->door == cnt->door) {
+                break;
+            }
+        }
+
+        if (total == NULL) {
+            cnt->slot = NGX_TSCAST_TOTAL;
+            continue;
+        }
+
+        total->published += cnt->published;
+        total->received += cnt->received;
+        total->dropped += cnt->dropped;
+        total->lost += cnt->lost;
+        total->joined += cnt->joined;
+        total->sent += cnt->sent;
+        total->skips += cnt->skips;
+        total->skipped += cnt->skipped;
+        total->lagged += cnt->lagged;
+        total->timedout += cnt->timedout;
+
+        ngx_memzero(&cnt->published, sizeof(ngx_tscast_counters_t)
+                             - offsetof(ngx_tscast_counters_t, published));
+    }
+}

@@ -1,0 +1,489 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * Viewers: where each of them is in the stream, and what happens at the
+ * edges of a feed.
+ *
+ *     wait     for a RAP, from the cursor on: the newest or the first
+ *     play     cursor moves to head, frame by frame
+ *     lag      the window has passed the cursor: to the newest RAP, or out
+ *     linger   the feed has ended and there is no other: wait, or out
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_hub.h"
+
+#include <netinet/tcp.h>
+
+
+/* unsent bytes in the kernel from which on a socket takes no more */
+#define NGX_TSCAST_LOWAT  (128 * 1024)
+
+
+static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
+static void ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd,
+    ngx_tscast_feed_t *feed);
+static ngx_int_t ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v);
+static ngx_int_t ngx_tscast_viewer_place(ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd);
+static ngx_int_t ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd);
+static void ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v);
+
+
+/* of one viewer at a time; a frame at most */
+
+static ngx_tscast_ts_tables_t  ngx_tscast_viewer_tables;
+static u_char                  ngx_tscast_viewer_buf[NGX_TSCAST_TS_MAX_START];
+
+
+ngx_int_t
+ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
+    ngx_str_t *name)
+{
+    ngx_tscast_watch_t     *w;
+    ngx_tscast_stream_t    *st;
+    ngx_tscast_counters_t  *cnt;
+
+    if (ngx_tscast_stream_check_name(name) != NGX_OK) {
+        return NGX_TSCAST_BAD_NAME;
+    }
+
+    if (zone->slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    cnt = NULL;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+
+    if (st && ngx_queue_empty(&st->feeds)
+        && ngx_current_msec - st->ended_at >= v->linger)
+    {
+        st = NULL;
+    }
+
+    if (st) {
+        cnt = ngx_tscast_counters_get_locked(zone, st, v->door);
+    }
+
+    if (cnt) {
+        ngx_tscast_mask_set(&st->interest, ngx_process_slot);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (st == NULL) {
+        return NGX_TSCAST_NOT_FOUND;
+    }
+
+    if (cnt == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, v->log, 0,
+                      "zone \"%V\" has no memory for counters of \"%V\"",
+                      &zone->name, name);
+        return NGX_ERROR;
+    }
+
+    w = ngx_tscast_watch_get(zone, st);
+
+    if (w == NULL || ngx_tscast_watch_enter(w, v) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cnt->joined++;
+    cnt->viewers++;
+    v->counters = cnt;
+
+    /* until it is started */
+    v->blocked = 1;
+
+    ngx_tscast_hold();
+    ngx_tscast_viewer_begin(v);
+
+    return NGX_OK;
+}
+
+
+/* chooses the feed, and where to start in it */
+
+static void
+ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v)
+{
+    ngx_queue_t         *q;
+    ngx_tscast_ref_t    *ref;
+    ngx_tscast_ring_t   *ring;
+    ngx_tscast_watch_t  *w;
+
+    w = v->group->watch;
+
+    v->wait = 1;
+    v->first = (v->start != NGX_TSCAST_START_KEY);
+
+    if (ngx_queue_empty(&w->refs)) {
+        v->last_id = w->last_id;
+        return;
+    }
+
+    q = (v->start == NGX_TSCAST_START_OLDEST) ? ngx_queue_head(&w->refs)
+                                              : ngx_queue_last(&w->refs);
+
+    ref = ngx_queue_data(q, ngx_tscast_ref_t, queue);
+    ref->viewers++;
+
+    v->ref = ref;
+
+    ring = &ref->feed->ring;
+
+    v->last_id = ring->id;
+    v->cursor = (v->start == NGX_TSCAST_START_LIVE)
+                    ? ngx_tscast_ring_head(ring)
+                    : ngx_tscast_ring_tail(ring);
+
+    if (v->start == NGX_TSCAST_START_OLDEST && v->cursor == ring->start) {
+        /* nothing is missing */
+        v->wait = 0;
+    }
+}
+
+
+void
+ngx_tscast_viewer_start(ngx_tscast_viewer_t *v)
+{
+    ngx_tscast_reading_t  rd;
+
+    ngx_tscast_viewer_socket(v);
+
+    v->blocked = 0;
+
+    rd.section = &v->group->watch->zone->sh->sections[ngx_process_slot];
+    rd.feed = NULL;
+
+    ngx_tscast_viewer_step(v, &rd);
+    ngx_tscast_viewer_done(&rd);
+}
+
+
+/* sends what there is; may call v->close, as the last thing it does */
+
+void
+ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
+{
+    ngx_int_t  rc;
+
+    while (!v->blocked) {
+
+        if (v->ending) {
+            v->close(v, NGX_OK);
+            return;
+        }
+
+        if (v->ref == NULL && ngx_tscast_viewer_next_feed(v) != NGX_OK) {
+            return;
+        }
+
+        ngx_tscast_viewer_enter(rd, v->ref->feed);
+
+        rc = NGX_OK;
+
+        if (v->wait) {
+            rc = ngx_tscast_viewer_place(v, rd);
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_tscast_send_ring(v, rd);
+        }
+
+        if (rc == NGX_DECLINED) {
+            rc = ngx_tscast_viewer_lag(v, rd);
+
+            if (rc == NGX_OK) {
+                continue;
+            }
+        }
+
+        if (rc == NGX_ERROR || rc == NGX_TSCAST_LAGGED) {
+            v->close(v, rc);
+            return;
+        }
+
+        if (v->blocked || !rd->ended) {
+            return;
+        }
+
+        /* the end of the feed, or it will never have a RAP for us */
+
+        v->ref->viewers--;
+        v->ref = NULL;
+    }
+}
+
+
+/* the view is that of the batch, so that a section has one epoch */
+
+static void
+ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd, ngx_tscast_feed_t *feed)
+{
+    if (rd->feed == feed) {
+        return;
+    }
+
+    if (rd->feed) {
+        ngx_tscast_ring_leave(rd->section);
+    }
+
+    rd->feed = feed;
+    rd->ended = __atomic_load_n(&feed->ended, __ATOMIC_SEQ_CST);
+
+    ngx_tscast_ring_enter(rd->section, &feed->ring, &rd->view);
+}
+
+
+void
+ngx_tscast_viewer_done(ngx_tscast_reading_t *rd)
+{
+    if (rd->feed) {
+        ngx_tscast_ring_leave(rd->section);
+        rd->feed = NULL;
+    }
+}
+
+
+/* NGX_OK, or NGX_AGAIN when the viewer lingers or was closed */
+
+static ngx_int_t
+ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
+{
+    ngx_msec_t           ended;
+    ngx_tscast_ref_t    *ref;
+    ngx_tscast_watch_t  *w;
+
+    w = v->group->watch;
+
+    ref = ngx_tscast_watch_after(w, v->last_id);
+
+    if (ref) {
+        ref->viewers++;
+
+        v->ref = ref;
+        v->last_id = ref->feed->ring.id;
+        v->cursor = ref->feed->ring.start;
+        v->wait = 1;
+        v->first = 1;
+        v->broken = (v->sent != 0);
+
+        return NGX_OK;
+    }
+
+    ended = ngx_current_msec - w->stream->ended_at;
+
+    if (ended >= v->linger) {
+        v->close(v, NGX_OK);
+        return NGX_AGAIN;
+    }
+
+    ngx_tscast_watch_linger(w, v->linger - ended);
+
+    return NGX_AGAIN;
+}
+
+
+/*
+ * Puts the viewer at a RAP, tables first.  Returns NGX_OK, NGX_ERROR, or
+ * NGX_AGAIN when there is no RAP yet or the connection has taken no more.
+ */
+
+static ngx_int_t
+ngx_tscast_viewer_place(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
+{
+    size_t                len;
+    uint64_t              from;
+    ngx_int_t             rc;
+    ngx_tscast_ts_rap_t   rap;
+
+    from = ngx_max(v->cursor, rd->view.tail);
+
+    rc = ngx_tscast_facts_find(rd->feed, from, !v->first,
+                               &ngx_tscast_viewer_tables, &rap);
+
+    if (rc != NGX_OK || rap.offset >= rd->view.head) {
+        return NGX_AGAIN;
+    }
+
+    if (v->broken && !v->first) {
+        v->counters->skipped += rap.offset - v->cursor;
+
+        ngx_log_error(NGX_LOG_INFO, v->log, 0,
+                      "viewer of \"%V\" skips %uL bytes",
+                      &rd->feed->stream->sn.str, rap.offset - v->cursor);
+    }
+
+    len = ngx_tscast_ts_start(ngx_tscast_viewer_buf,
+                              &ngx_tscast_viewer_tables, &rap, v->broken);
+
+    v->cursor = rap.offset;
+    v->wait = 0;
+    v->broken = 0;
+
+    return ngx_tscast_send_frame(v, ngx_tscast_viewer_buf, len);
+}
+
+
+/* NGX_OK to go on from a RAP, or NGX_TSCAST_LAGGED */
+
+static ngx_int_t
+ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
+{
+    if (v->lag == NGX_TSCAST_LAG_DROP) {
+        v->counters->lagged++;
+
+        ngx_log_error(NGX_LOG_INFO, v->log, 0,
+                      "viewer of \"%V\" is too slow",
+                      &rd->feed->stream->sn.str);
+
+        return NGX_TSCAST_LAGGED;
+    }
+
+    v->skipped++;
+    v->counters->skips++;
+
+    v->wait = 1;
+    v->first = 0;
+    v->broken = 1;
+
+    /* look again: the view may be older than what has passed us */
+
+    ngx_tscast_viewer_done(rd);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v)
+{
+    int                user_timeout, lowat;
+    ngx_connection_t  *c;
+
+    c = v->connection;
+
+    if (c->type != SOCK_STREAM
+        || (c->sockaddr->sa_family != AF_INET
+            && c->sockaddr->sa_family != AF_INET6))
+    {
+        return;
+    }
+
+    (void) ngx_tcp_nodelay(c);
+
+    lowat = NGX_TSCAST_LOWAT;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                   (const void *) &lowat, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
+    }
+
+    user_timeout = v->timeout;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                   (const void *) &user_timeout, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_USER_TIMEOUT) failed");
+    }
+}
+
+
+void
+ngx_tscast_viewer_write(ngx_tscast_viewer_t *v)
+{
+    ngx_int_t              rc;
+    ngx_event_t           *wev;
+    ngx_tscast_reading_t   rd;
+
+    if (v->group == NULL) {
+        return;
+    }
+
+    wev = v->connection->write;
+
+    if (wev->timedout) {
+        wev->timedout = 0;
+
+        if (!v->blocked) {
+            return;
+        }
+
+        if (v->connection->sent == v->progress) {
+            v->counters->timedout++;
+            v->close(v, NGX_TSCAST_TIMED_OUT);
+            return;
+        }
+
+        v->progress = v->connection->sent;
+        ngx_add_timer(wev, v->timeout);
+    }
+
+    if (!v->blocked) {
+        return;
+    }
+
+    rc = ngx_tscast_send_rest(v);
+
+    if (rc == NGX_ERROR) {
+        v->close(v, rc);
+        return;
+    }
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    rd.section = &v->group->watch->zone->sh->sections[ngx_process_slot];
+    rd.feed = NULL;
+
+    ngx_tscast_viewer_step(v, &rd);
+    ngx_tscast_viewer_done(&rd);
+}
+
+
+ngx_int_t
+ngx_tscast_viewer_end(ngx_tscast_viewer_t *v, u_char *p, size_t n)
+{
+    v->ending = 1;
+
+    return ngx_tscast_viewer_control(v, p, n);
+}
+
+
+void
+ngx_tscast_viewer_leave(ngx_tscast_viewer_t *v)
+{
+    if (v->group == NULL) {
+        return;
+    }
+
+    v->counters->viewers--;
+
+    ngx_tscast_watch_leave(v);
+
+    if (v->rest) {
+        ngx_free(v->rest);
+        v->rest = NULL;
+    }
+
+    ngx_tscast_release();
+}

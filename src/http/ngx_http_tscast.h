@@ -1,0 +1,106 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+#ifndef _NGX_HTTP_TSCAST_H_INCLUDED_
+#define _NGX_HTTP_TSCAST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_tscast.h"
+#include "ngx_http_tscast_ws_frame.h"
+
+
+/* zone/name of a directive, the name with variables */
+
+typedef struct {
+    ngx_shm_zone_t            *zone;
+    ngx_http_complex_value_t   name;
+} ngx_http_tscast_address_t;
+
+
+typedef struct {
+    ngx_http_tscast_address_t  address;
+    ngx_uint_t                 takeover;
+    ngx_msec_t                 timeout;
+} ngx_http_tscast_ingest_conf_t;
+
+
+typedef struct {
+    ngx_http_tscast_address_t  address;
+    ngx_uint_t                 start;
+    ngx_uint_t                 lag;
+    ngx_msec_t                 flush;
+    ngx_msec_t                 linger;
+    ngx_msec_t                 ping;
+} ngx_http_tscast_play_conf_t;
+
+
+typedef struct {
+    ngx_http_tscast_ingest_conf_t  *ingest;
+    ngx_http_tscast_play_conf_t    *play;
+} ngx_http_tscast_loc_conf_t;
+
+
+typedef struct {
+    ngx_event_t                ping;
+    ngx_uint_t                 unanswered;    /* pings in a row */
+    ngx_http_tscast_ws_t       parser;
+} ngx_http_tscast_ws_session_t;
+
+
+typedef struct {
+    ngx_str_t                  name;          /* of the stream */
+    ngx_tscast_publisher_t    *publisher;
+    ngx_tscast_viewer_t       *viewer;
+    ngx_http_tscast_ws_session_t  *ws;
+
+    unsigned                   started:1;     /* the header has left */
+    unsigned                   ending:1;      /* the last bytes are queued */
+} ngx_http_tscast_ctx_t;
+
+
+extern ngx_module_t  ngx_http_tscast_module;
+
+extern const ngx_tscast_framing_t  ngx_http_tscast_ws_framing;
+
+
+/* NGX_OK with the stream's name in ctx->name, or a status */
+ngx_int_t ngx_http_tscast_prepare(ngx_http_request_t *r,
+    ngx_http_tscast_address_t *address, ngx_http_tscast_ctx_t **pctx);
+
+ngx_int_t ngx_http_tscast_ingest(ngx_http_request_t *r,
+    ngx_http_tscast_ingest_conf_t *icf);
+
+ngx_int_t ngx_http_tscast_play(ngx_http_request_t *r,
+    ngx_http_tscast_play_conf_t *pcf);
+
+/* the viewer's last bytes, then the request is finalized with rc */
+void ngx_http_tscast_play_end(ngx_http_request_t *r, u_char *p, size_t n,
+    ngx_int_t rc);
+
+/* 1 when the client asks for WebSocket */
+ngx_uint_t ngx_http_tscast_ws_asked(ngx_http_request_t *r);
+
+/* NGX_OK with the headers of the answer set, NGX_DONE after an answer of its
+ * own, or a status */
+ngx_int_t ngx_http_tscast_ws_handshake(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_tscast_ws_create(ngx_http_request_t *r,
+    ngx_http_tscast_ctx_t *ctx);
+void ngx_http_tscast_ws_start(ngx_http_request_t *r, ngx_msec_t ping);
+void ngx_http_tscast_ws_close(ngx_http_request_t *r, ngx_uint_t code,
+    ngx_int_t rc);
+void ngx_http_tscast_ws_away(ngx_http_request_t *r);
+void ngx_http_tscast_ws_cleanup(ngx_http_tscast_ctx_t *ctx);
+
+ngx_int_t ngx_http_tscast_add_header(ngx_http_request_t *r, char *key,
+    u_char *value, size_t len);
+
+
+#endif /* _NGX_HTTP_TSCAST_H_INCLUDED_ */

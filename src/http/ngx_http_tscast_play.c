@@ -1,0 +1,383 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * Play over HTTP/1.x: the headers go through nginx, and then the hub writes
+ * frames to the connection itself, chunked where the header filter chose so.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_tscast.h"
+
+
+static ngx_int_t ngx_http_tscast_play_join(ngx_http_request_t *r,
+    ngx_http_tscast_play_conf_t *pcf, ngx_http_tscast_ctx_t *ctx,
+    ngx_uint_t websocket);
+static ngx_int_t ngx_http_tscast_play_header(ngx_http_request_t *r);
+static void ngx_http_tscast_play_write(ngx_http_request_t *r);
+static void ngx_http_tscast_play_go(ngx_http_request_t *r,
+    ngx_http_tscast_ctx_t *ctx);
+static void ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc);
+static void ngx_http_tscast_play_away(ngx_tscast_viewer_t *v);
+static void ngx_http_tscast_play_cleanup(void *data);
+static size_t ngx_http_tscast_play_chunk(u_char *p, size_t n);
+
+
+static const ngx_tscast_framing_t  ngx_http_tscast_chunked_framing = {
+    ngx_http_tscast_play_chunk,
+    ngx_string(CRLF)
+};
+
+
+ngx_int_t
+ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              websocket;
+    ngx_http_tscast_ctx_t  *ctx;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_tscast_prepare(r, &pcf->address, &ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (r->http_version >= NGX_HTTP_VERSION_20) {
+        return NGX_HTTP_NOT_IMPLEMENTED;
+    }
+
+    websocket = ngx_http_tscast_ws_asked(r);
+
+    rc = ngx_http_tscast_play_join(r, pcf, ctx, websocket);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = websocket ? ngx_http_tscast_ws_handshake(r)
+                   : ngx_http_tscast_play_header(r);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DONE) ? NGX_OK : rc;
+    }
+
+    r->keepalive = 0;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (r->chunked) {
+        ctx->viewer->framing = &ngx_http_tscast_chunked_framing;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_tscast_play_write;
+
+    r->main->count++;
+
+    if (websocket) {
+        ngx_http_tscast_ws_start(r, pcf->ping);
+    }
+
+    ngx_http_tscast_play_go(r, ctx);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_tscast_play_join(ngx_http_request_t *r,
+    ngx_http_tscast_play_conf_t *pcf, ngx_http_tscast_ctx_t *ctx,
+    ngx_uint_t websocket)
+{
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_cleanup_t        *cln;
+    ngx_tscast_viewer_t       *v;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    v = ngx_pcalloc(r->pool, sizeof(ngx_tscast_viewer_t));
+    if (v == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (websocket && ngx_http_tscast_ws_create(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_tscast_play_cleanup;
+    cln->data = r;
+
+    c = r->connection;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    v->data = r;
+    v->connection = c;
+    v->log = c->log;
+    v->framing = websocket ? &ngx_http_tscast_ws_framing
+                           : &ngx_tscast_framing_raw;
+    v->send = ngx_tscast_send;
+    v->close = ngx_http_tscast_play_close;
+    v->away = ngx_http_tscast_play_away;
+    v->door = websocket ? NGX_TSCAST_DOOR_WEBSOCKET : NGX_TSCAST_DOOR_HTTP;
+    v->start = pcf->start;
+    v->lag = pcf->lag;
+    v->flush = pcf->flush;
+    v->linger = pcf->linger;
+    v->timeout = clcf->send_timeout;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        v->send = ngx_tscast_send_tls;
+    }
+#endif
+
+    ctx->viewer = v;
+
+    rc = ngx_tscast_viewer_join(v, pcf->address.zone->data, &ctx->name);
+
+    switch (rc) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_TSCAST_BAD_NAME:
+        ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                      "invalid stream name \"%V\"", &ctx->name);
+        return NGX_HTTP_BAD_REQUEST;
+
+    case NGX_TSCAST_NOT_FOUND:
+        ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                      "there is no stream \"%V/%V\"",
+                      ngx_tscast_zone_name(pcf->address.zone->data),
+                      &ctx->name);
+        return NGX_HTTP_NOT_FOUND;
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_tscast_play_header(ngx_http_request_t *r)
+{
+    r->headers_out.status = NGX_HTTP_OK;
+    ngx_str_set(&r->headers_out.content_type, "video/mp2t");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    ngx_http_clear_content_length(r);
+
+    /* what bypasses the filters cannot be compressed */
+
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+
+    if (ngx_http_tscast_add_header(r, "Cache-Control", (u_char *) "no-store",
+                                   sizeof("no-store") - 1)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_tscast_play_write(ngx_http_request_t *r)
+{
+    ngx_http_tscast_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+
+    if (ctx->started) {
+        ngx_tscast_viewer_write(ctx->viewer);
+        return;
+    }
+
+    if (r->connection->write->timedout) {
+        r->connection->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_tscast_play_go(r, ctx);
+}
+
+
+/* nothing of ours is sent before all of the header is */
+
+static void
+ngx_http_tscast_play_go(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
+{
+    ngx_event_t  *wev;
+
+    wev = r->connection->write;
+
+    if (r->out == NULL && !r->connection->buffered) {
+        ctx->started = 1;
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+
+        r->connection->log->action = "sending a stream to client";
+
+        ngx_tscast_viewer_start(ctx->viewer);
+        return;
+    }
+
+    ngx_add_timer(wev, ctx->viewer->timeout);
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+    }
+}
+
+
+static void
+ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_tscast_ctx_t  *ctx;
+
+    r = v->data;
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+
+    if (ctx->ending) {
+        /* the last bytes have left */
+        ngx_http_tscast_play_end(r, NULL, 0, rc);
+
+    } else if (rc == NGX_TSCAST_TIMED_OUT) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                      "client timed out");
+        c->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+
+    } else if (rc == NGX_OK && ctx->ws) {
+        ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_NORMAL, NGX_OK);
+
+    } else if (rc == NGX_OK) {
+        ngx_http_tscast_play_end(r, (u_char *) "0" CRLF CRLF,
+                                 r->chunked ? 5 : 0, NGX_OK);
+
+    } else if (rc == NGX_TSCAST_LAGGED && ctx->ws) {
+        ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_POLICY, NGX_OK);
+
+    } else {
+        /* an unfinished body tells the client that something is missing */
+        ngx_http_finalize_request(r, NGX_ERROR);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_tscast_play_end(ngx_http_request_t *r, u_char *p, size_t n,
+    ngx_int_t rc)
+{
+    ngx_http_tscast_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+
+    if (!ctx->ending) {
+        ctx->ending = 1;
+
+        if (n) {
+            switch (ngx_tscast_viewer_end(ctx->viewer, p, n)) {
+
+            case NGX_AGAIN:
+                return;
+
+            case NGX_ERROR:
+                rc = NGX_ERROR;
+                break;
+            }
+        }
+    }
+
+    r->lingering_close = 1;
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* the worker leaves at once: what can be said, is */
+
+static void
+ngx_http_tscast_play_away(ngx_tscast_viewer_t *v)
+{
+    ngx_http_request_t     *r;
+    ngx_http_tscast_ctx_t  *ctx;
+
+    r = v->data;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+
+    if (ctx->ws) {
+        ngx_http_tscast_ws_away(r);
+    }
+}
+
+
+static void
+ngx_http_tscast_play_cleanup(void *data)
+{
+    ngx_http_request_t  *r = data;
+
+    ngx_http_tscast_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+
+    if (ctx->ws) {
+
+        if (r->connection->close) {
+            ngx_http_tscast_ws_away(r);
+        }
+
+        ngx_http_tscast_ws_cleanup(ctx);
+    }
+
+    if (ctx->viewer) {
+        ngx_tscast_viewer_leave(ctx->viewer);
+    }
+}
+
+
+static size_t
+ngx_http_tscast_play_chunk(u_char *p, size_t n)
+{
+    return ngx_sprintf(p, "%uxz" CRLF, n) - p;
+}
