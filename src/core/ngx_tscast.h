@@ -144,10 +144,16 @@ struct ngx_tscast_viewer_s {
 };
 
 
+/* another has taken the stream over while this publisher was silent */
+typedef void (*ngx_tscast_ousted_pt)(ngx_tscast_publisher_t *pub);
+
+
 struct ngx_tscast_publisher_s {
 
     /* set by the door before ngx_tscast_publish() */
 
+    void                   *data;
+    ngx_tscast_ousted_pt    ousted;
     ngx_log_t              *log;
     ngx_tscast_door_e       door;
     ngx_msec_t              timeout;    /* silence that frees the name */
@@ -160,6 +166,7 @@ struct ngx_tscast_publisher_s {
 
     /* the hub's own */
 
+    ngx_queue_t             queue;      /* of this worker's publishers */
     ngx_tscast_zone_t      *zone;
     ngx_tscast_stream_t    *stream;
     ngx_tscast_feed_t      *feed;
@@ -170,6 +177,7 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_ts_sync_t    sync;
     ngx_tscast_ts_parser_t  parser;
 
+    unsigned                tables:1;   /* the first were seen */
     unsigned                starved:1;  /* bytes were lost, and logged */
 };
 

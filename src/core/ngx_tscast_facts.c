@@ -56,6 +56,10 @@ ngx_tscast_facts_write(ngx_tscast_feed_t *feed,
     }
 
     __atomic_store_n(&feed->version, version + 1, __ATOMIC_SEQ_CST);
+
+    /* before the next call writes to the copy that was in force */
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 

@@ -77,6 +77,7 @@ struct ngx_tscast_feed_s {
     ngx_queue_t              queue;         /* in stream->feeds */
     ngx_tscast_stream_t     *stream;
     ngx_uint_t               slot;          /* of the publisher */
+    ngx_uint_t               held;          /* by its publisher */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
     ngx_msec_t               ended_at;
     ngx_msec_t               last;          /* atomic; last append */
@@ -200,6 +201,7 @@ struct ngx_tscast_zone_s {
 
     ngx_tscast_slot_t       *slot;
     ngx_tscast_watch_t     **watches;       /* by stream->index */
+    ngx_queue_t              publishers;
 };
 
 
@@ -232,6 +234,7 @@ void ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log);
 void ngx_tscast_wake_open(ngx_log_t *log);
 ngx_int_t ngx_tscast_wake_listen(ngx_cycle_t *cycle);
 void ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st);
+void ngx_tscast_wake_look(void);
 void ngx_tscast_hold(void);
 void ngx_tscast_release(void);
 
@@ -246,12 +249,17 @@ ngx_tscast_feed_t *ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st);
 void ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_feed_t *feed);
-ngx_uint_t ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
+void ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st, ngx_msec_t window);
+ngx_uint_t ngx_tscast_stream_squeeze_locked(ngx_tscast_zone_t *zone);
 ngx_tscast_counters_t *ngx_tscast_counters_get_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st, ngx_uint_t door);
 void ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st,
     ngx_uint_t slot);
+
+/* ngx_tscast_publisher.c */
+
+void ngx_tscast_publisher_round(ngx_tscast_zone_t *zone);
 
 /* ngx_tscast_facts.c */
 
@@ -289,6 +297,22 @@ ngx_int_t ngx_tscast_send_ring(ngx_tscast_viewer_t *v,
 ngx_int_t ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n);
 ngx_int_t ngx_tscast_send_rest(ngx_tscast_viewer_t *v);
 void ngx_tscast_send_blocked(ngx_tscast_viewer_t *v);
+
+
+/*
+ * Milliseconds since then.  Each process has its own cached time, so that a
+ * stamp of another may lie in the future: that is 0.
+ */
+
+static ngx_inline ngx_msec_t
+ngx_tscast_since(ngx_msec_t then)
+{
+    ngx_msec_int_t  elapsed;
+
+    elapsed = (ngx_msec_int_t) (ngx_current_msec - then);
+
+    return ngx_max(elapsed, 0);
+}
 
 
 static ngx_inline void

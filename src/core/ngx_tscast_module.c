@@ -167,6 +167,8 @@ ngx_tscast_init_process(ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
 
+        ngx_queue_init(&zones[i]->publishers);
+
         if (ngx_tscast_slot_take(zones[i], cycle->log) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -215,7 +217,10 @@ ngx_tscast_round(ngx_event_t *ev)
 
     for (i = 0; i < tcf->zones.nelts; i++) {
         ngx_tscast_slot_sweep(zones[i], ev->log);
+        ngx_tscast_publisher_round(zones[i]);
     }
+
+    ngx_tscast_wake_look();
 
     ngx_add_timer(ev, NGX_TSCAST_ROUND);
 }

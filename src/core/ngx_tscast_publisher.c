@@ -21,6 +21,9 @@
 /* bytes within which a transport stream must show */
 #define NGX_TSCAST_SHOW    65536
 
+/* bytes before the first tables that are looked through again */
+#define NGX_TSCAST_REPLAY  (4 * 1024 * 1024)
+
 /* ms between two cuts of the zone's window, so that others can follow */
 #define NGX_TSCAST_CUT     100
 
@@ -34,14 +37,17 @@ static ngx_int_t ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub,
     u_char *p, ngx_uint_t n);
 static void ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub,
     u_char *p, size_t n, uint64_t offset);
-static void ngx_tscast_publisher_rap(ngx_tscast_publisher_t *pub,
-    ngx_uint_t flags);
+static void ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
+    ngx_tscast_ts_rap_t *rap);
+static void ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub,
+    uint64_t last);
 static void ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub);
 static ngx_int_t ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_cut(ngx_tscast_publisher_t *pub);
 static ngx_int_t ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub,
     size_t n);
 static void ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub);
+static void ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub);
 
 
 ngx_int_t
@@ -62,11 +68,18 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     }
 
     pub->zone = zone;
+    rc = NGX_TSCAST_BUSY;
 
     for (tries = 0; tries < 2; tries++) {
 
         ngx_shmtx_lock(&zone->shpool->mutex);
-        rc = ngx_tscast_publish_locked(pub, name);
+
+        do {
+            rc = ngx_tscast_publish_locked(pub, name);
+
+        } while (rc == NGX_TSCAST_NO_MEMORY
+                 && ngx_tscast_stream_squeeze_locked(zone));
+
         ngx_shmtx_unlock(&zone->shpool->mutex);
 
         if (rc != NGX_TSCAST_BUSY) {
@@ -85,7 +98,7 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     }
 
     if (rc == NGX_TSCAST_NO_MEMORY) {
-        ngx_log_error(NGX_LOG_CRIT, pub->log, 0,
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
                       "zone \"%V\" has no memory for stream \"%V\"",
                       &zone->name, name);
         return rc;
@@ -93,6 +106,8 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
 
     ngx_tscast_ts_sync_init(&pub->sync);
     ngx_tscast_ts_parser_init(&pub->parser);
+
+    ngx_queue_insert_tail(&zone->publishers, &pub->queue);
 
     ngx_tscast_hold();
 
@@ -130,7 +145,7 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
         last = __atomic_load_n(&feed->last, __ATOMIC_SEQ_CST);
 
         if (!feed->ended && !pub->takeover
-            && ngx_current_msec - last <= pub->timeout)
+            && ngx_tscast_since(last) <= pub->timeout)
         {
             return NGX_TSCAST_BUSY;
         }
@@ -149,7 +164,7 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
     }
 
     if (pub->feed == NULL) {
-        (void) ngx_tscast_stream_trim_locked(zone, st, zone->window);
+        ngx_tscast_stream_trim_locked(zone, st, zone->window);
         return NGX_TSCAST_NO_MEMORY;
     }
 
@@ -257,10 +272,7 @@ ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
 
     if (__atomic_load_n(&feed->ended, __ATOMIC_SEQ_CST)) {
         ngx_tscast_ring_written(section);
-
-        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                      "another publisher has taken over stream \"%V/%V\"",
-                      &zone->name, &pub->stream->sn.str);
+        ngx_tscast_publisher_log_ousted(pub);
 
         return NGX_TSCAST_OUSTED;
     }
@@ -306,8 +318,18 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
 
         flags = ngx_tscast_ts_parse(&pub->parser, p, offset);
 
-        if (flags & (NGX_TSCAST_TS_TABLES|NGX_TSCAST_TS_RAP)) {
-            ngx_tscast_publisher_rap(pub, flags);
+        if (flags & NGX_TSCAST_TS_TABLES) {
+            ngx_tscast_facts_write(pub->feed, &pub->parser.tables, NULL, 0);
+            pub->nraps = 0;
+
+            if (!pub->tables && pub->parser.tables.ntables) {
+                pub->tables = 1;
+                ngx_tscast_publisher_replay(pub, offset);
+            }
+        }
+
+        if (flags & NGX_TSCAST_TS_RAP) {
+            ngx_tscast_publisher_index(pub, &pub->parser.rap);
         }
 
         offset += NGX_TSCAST_TS_PACKET;
@@ -321,38 +343,92 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
  */
 
 static void
-ngx_tscast_publisher_rap(ngx_tscast_publisher_t *pub, ngx_uint_t flags)
+ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
+    ngx_tscast_ts_rap_t *rap)
 {
-    ngx_msec_t               spread;
-    ngx_uint_t               replace;
-    ngx_tscast_ts_rap_t     *rap;
-    ngx_tscast_ts_tables_t  *tables;
+    ngx_msec_t  spread;
+    ngx_uint_t  replace;
 
-    rap = NULL;
-    tables = NULL;
     replace = 0;
+    spread = pub->zone->window / NGX_TSCAST_SPREAD;
 
-    if (flags & NGX_TSCAST_TS_TABLES) {
-        tables = &pub->parser.tables;
-        pub->nraps = 0;
+    if (pub->nraps > 1 && ngx_current_msec - pub->rap_time[1] < spread) {
+        replace = 1;
+
+    } else {
+        pub->nraps++;
+        pub->rap_time[1] = pub->rap_time[0];
     }
 
-    if (flags & NGX_TSCAST_TS_RAP) {
-        rap = &pub->parser.rap;
-        spread = pub->zone->window / NGX_TSCAST_SPREAD;
+    pub->rap_time[0] = ngx_current_msec;
 
-        if (pub->nraps > 1 && ngx_current_msec - pub->rap_time[1] < spread) {
-            replace = 1;
+    ngx_tscast_facts_write(pub->feed, NULL, rap, replace);
+}
 
-        } else {
-            pub->nraps++;
-            pub->rap_time[1] = pub->rap_time[0];
+
+/*
+ * The first tables have come behind media: a parser that knows them from the
+ * start looks at what lies before them.
+ */
+
+static void
+ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub, uint64_t last)
+{
+    u_char               *p, *end;
+    size_t                n;
+    uint64_t              offset;
+    ngx_uint_t            flags;
+    ngx_tscast_view_t     view;
+    ngx_tscast_ts_rap_t   rap;
+
+    static ngx_tscast_ts_parser_t  parser;
+    static u_char                  tables[NGX_TSCAST_TS_MAX_START];
+
+    view.head = last;
+    view.tail = ngx_tscast_ring_tail(&pub->feed->ring);
+
+    if (last - view.tail > NGX_TSCAST_REPLAY) {
+        return;
+    }
+
+    ngx_tscast_ts_parser_init(&parser);
+    ngx_memset(&rap, NGX_TSCAST_TS_NO_CC, sizeof(ngx_tscast_ts_rap_t));
+
+    n = ngx_tscast_ts_start(tables, &pub->parser.tables, &rap, 0);
+
+    for (p = tables; p < tables + n; p += NGX_TSCAST_TS_PACKET) {
+        (void) ngx_tscast_ts_parse(&parser, p, view.tail);
+    }
+
+    if (parser.tables.npids != pub->parser.tables.npids
+        || ngx_memcmp(parser.tables.pids, pub->parser.tables.pids,
+                      parser.tables.npids * sizeof(uint16_t))
+           != 0)
+    {
+        return;
+    }
+
+    for (offset = view.tail; offset < last; offset += n) {
+
+        p = ngx_tscast_ring_at(&pub->feed->ring, &view, offset, &n);
+
+        if (p == NULL) {
+            return;
         }
 
-        pub->rap_time[0] = ngx_current_msec;
-    }
+        for (end = p + n; p < end; p += NGX_TSCAST_TS_PACKET) {
 
-    ngx_tscast_facts_write(pub->feed, tables, rap, replace);
+            flags = ngx_tscast_ts_parse(&parser, p, offset + n - (end - p));
+
+            if (flags & NGX_TSCAST_TS_TABLES) {
+                return;
+            }
+
+            if (flags & NGX_TSCAST_TS_RAP) {
+                ngx_tscast_publisher_index(pub, &parser.rap);
+            }
+        }
+    }
 }
 
 
@@ -401,33 +477,18 @@ ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub)
 static ngx_int_t
 ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub)
 {
-    ngx_uint_t             i, n;
-    ngx_msec_t             window;
-    ngx_tscast_ring_t     *ring;
-    ngx_tscast_zone_t     *zone;
-    ngx_tscast_stream_t   *st;
-    ngx_tscast_zone_sh_t  *sh;
+    ngx_uint_t          n;
+    ngx_tscast_ring_t  *ring;
+    ngx_tscast_zone_t  *zone;
 
     zone = pub->zone;
-    sh = zone->sh;
     ring = &pub->feed->ring;
 
     ngx_tscast_publisher_cut(pub);
 
-    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
-    window = ngx_min(window, zone->window);
-
-    n = 0;
-
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    for (i = 0; i < sh->nstreams && n == 0; i++) {
-        st = sh->streams[i];
-
-        if (st) {
-            n = ngx_tscast_stream_trim_locked(zone, st, window);
-        }
-    }
+    n = ngx_tscast_stream_squeeze_locked(zone);
 
     if (n == 0) {
         (void) ngx_tscast_ring_retire(ring,
@@ -447,19 +508,19 @@ ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub)
 static void
 ngx_tscast_publisher_cut(ngx_tscast_publisher_t *pub)
 {
-    ngx_msec_t             now, last, window;
+    ngx_msec_t             last, window;
     ngx_tscast_zone_t     *zone;
     ngx_tscast_zone_sh_t  *sh;
 
     zone = pub->zone;
     sh = zone->sh;
-    now = ngx_current_msec;
 
     last = __atomic_load_n(&sh->cut_at, __ATOMIC_SEQ_CST);
 
-    if (now - last < NGX_TSCAST_CUT
-        || !__atomic_compare_exchange_n(&sh->cut_at, &last, now, 0,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    if (ngx_tscast_since(last) < NGX_TSCAST_CUT
+        || !__atomic_compare_exchange_n(&sh->cut_at, &last, ngx_current_msec,
+                                        0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
     {
         return;
     }
@@ -494,7 +555,7 @@ ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub, size_t n)
         && __atomic_load_n(&pub->zone->sh->window, __ATOMIC_SEQ_CST)
            <= NGX_TSCAST_MIN_WINDOW)
     {
-        ngx_log_error(NGX_LOG_CRIT, pub->log, 0,
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
                       "zone \"%V\" has no memory for stream \"%V\"",
                       &pub->zone->name, &pub->stream->sn.str);
 
@@ -555,11 +616,47 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
     ngx_tscast_feed_end_locked(zone, pub->feed);
     ngx_tscast_wake(zone, pub->stream);
 
-    (void) ngx_tscast_stream_trim_locked(zone, pub->stream, zone->window);
+    pub->feed->held = 0;
+
+    ngx_tscast_stream_trim_locked(zone, pub->stream, zone->window);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     pub->feed = NULL;
 
+    ngx_queue_remove(&pub->queue);
+
     ngx_tscast_release();
+}
+
+
+/* once a second: those that are silent do not see themselves ousted */
+
+void
+ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
+{
+    ngx_queue_t             *q, *next;
+    ngx_tscast_publisher_t  *pub;
+
+    for (q = ngx_queue_head(&zone->publishers);
+         q != ngx_queue_sentinel(&zone->publishers);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        pub = ngx_queue_data(q, ngx_tscast_publisher_t, queue);
+
+        if (__atomic_load_n(&pub->feed->ended, __ATOMIC_SEQ_CST)) {
+            ngx_tscast_publisher_log_ousted(pub);
+            pub->ousted(pub);
+        }
+    }
+}
+
+
+static void
+ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub)
+{
+    ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                  "another publisher has taken over stream \"%V/%V\"",
+                  &pub->zone->name, &pub->stream->sn.str);
 }

@@ -28,7 +28,7 @@
 static ngx_uint_t ngx_tscast_slot_dead(ngx_pid_t pid, uint64_t start);
 static uint64_t ngx_tscast_slot_start(ngx_pid_t pid, u_char *state);
 static void ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n,
-    ngx_pid_t pid);
+    ngx_pid_t pid, uint64_t start);
 static void ngx_tscast_slot_clear_stream_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st, ngx_uint_t n, ngx_uint_t *wake);
 static void ngx_tscast_slot_trim(ngx_tscast_zone_t *zone);
@@ -51,7 +51,7 @@ ngx_tscast_slot_take(ngx_tscast_zone_t *zone, ngx_log_t *log)
     slot = sh->slots[n];
 
     if (slot && slot->pid) {
-        ngx_tscast_slot_clear(zone, n, slot->pid);
+        ngx_tscast_slot_clear(zone, n, slot->pid, slot->start);
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
@@ -93,9 +93,13 @@ ngx_tscast_slot_take(ngx_tscast_zone_t *zone, ngx_log_t *log)
 void
 ngx_tscast_slot_leave(ngx_tscast_zone_t *zone)
 {
+    uint64_t  start;
+
     if (zone->slot) {
+        start = zone->slot->start;
         zone->slot = NULL;
-        ngx_tscast_slot_clear(zone, ngx_process_slot, ngx_pid);
+
+        ngx_tscast_slot_clear(zone, ngx_process_slot, ngx_pid, start);
     }
 }
 
@@ -115,7 +119,7 @@ ngx_tscast_slot_sweep(ngx_tscast_zone_t *zone, ngx_log_t *log)
 
     swept = __atomic_load_n(&sh->swept_at, __ATOMIC_SEQ_CST);
 
-    if (ngx_current_msec - swept < NGX_TSCAST_SWEEP
+    if (ngx_tscast_since(swept) < NGX_TSCAST_SWEEP
         || !__atomic_compare_exchange_n(&sh->swept_at, &swept,
                                         ngx_current_msec, 0, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST))
@@ -134,6 +138,7 @@ ngx_tscast_slot_sweep(ngx_tscast_zone_t *zone, ngx_log_t *log)
 void
 ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log)
 {
+    uint64_t            start;
     ngx_pid_t           pid;
     ngx_uint_t          n;
     ngx_tscast_slot_t  *slot;
@@ -145,9 +150,14 @@ ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log)
             continue;
         }
 
-        pid = slot->pid;
+        ngx_shmtx_lock(&zone->shpool->mutex);
 
-        if (pid == 0 || !ngx_tscast_slot_dead(pid, slot->start)) {
+        pid = slot->pid;
+        start = slot->start;
+
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+
+        if (pid == 0 || !ngx_tscast_slot_dead(pid, start)) {
             continue;
         }
 
@@ -155,7 +165,7 @@ ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log)
                       "worker process %P is gone, its part of zone \"%V\" "
                       "is freed", pid, &zone->name);
 
-        ngx_tscast_slot_clear(zone, n, pid);
+        ngx_tscast_slot_clear(zone, n, pid, start);
     }
 }
 
@@ -169,9 +179,9 @@ ngx_tscast_slot_dead(ngx_pid_t pid, uint64_t start)
     state = 'R';
     now = ngx_tscast_slot_start(pid, &state);
 
-    if (now == 0 && kill(pid, 0) == 0) {
-        /* there is no /proc */
-        return 0;
+    if (now == 0 || start == 0) {
+        /* /proc could not be read, now or when the slot was taken */
+        return kill(pid, 0) == -1;
     }
 
     /* a pid may have come back as another process */
@@ -238,10 +248,11 @@ ngx_tscast_slot_start(ngx_pid_t pid, u_char *state)
 }
 
 
-/* unless somebody else was quicker: pid is the owner to be cleared */
+/* unless somebody else was quicker: clears what this very process left */
 
 static void
-ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid)
+ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid,
+    uint64_t start)
 {
     ngx_uint_t             i, wake;
     ngx_tscast_slot_t     *slot;
@@ -255,7 +266,7 @@ ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid)
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    if (slot->pid != pid) {
+    if (slot->pid != pid || slot->start != start) {
         ngx_shmtx_unlock(&zone->shpool->mutex);
         return;
     }
@@ -276,7 +287,7 @@ ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid)
         }
 
         if (st) {
-            (void) ngx_tscast_stream_trim_locked(zone, st, zone->window);
+            ngx_tscast_stream_trim_locked(zone, st, zone->window);
         }
     }
 
@@ -307,7 +318,13 @@ ngx_tscast_slot_clear_stream_locked(ngx_tscast_zone_t *zone,
 
         ngx_tscast_mask_clear(&feed->readers, n);
 
-        if (feed->slot == n && !feed->ended) {
+        if (feed->slot != n) {
+            continue;
+        }
+
+        feed->held = 0;
+
+        if (!feed->ended) {
             ngx_tscast_feed_end_locked(zone, feed);
             *wake = 1;
         }
@@ -337,7 +354,7 @@ ngx_tscast_slot_trim(ngx_tscast_zone_t *zone)
             st = sh->streams[i];
 
             if (st) {
-                (void) ngx_tscast_stream_trim_locked(zone, st, zone->window);
+                ngx_tscast_stream_trim_locked(zone, st, zone->window);
             }
         }
 

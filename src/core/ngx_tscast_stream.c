@@ -129,6 +129,7 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 
     feed->stream = st;
     feed->slot = ngx_process_slot;
+    feed->held = 1;
     feed->last = ngx_current_msec;
 
     zone->sh->serial = id;
@@ -160,19 +161,17 @@ ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed)
 /*
  * Does for the feeds without an owner what an owner would: retires what is
  * older than the window and frees what nobody reads; frees the stream when
- * nothing is left of it.  Returns the number of chunks that became free.
+ * nothing is left of it.
  */
 
-ngx_uint_t
+void
 ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st, ngx_msec_t window)
 {
     uint64_t            to;
-    ngx_uint_t          n, before, old;
+    ngx_uint_t          old;
     ngx_queue_t        *q, *next;
     ngx_tscast_feed_t  *feed;
-
-    before = zone->sh->store.nfree;
 
     for (q = ngx_queue_head(&st->feeds);
          q != ngx_queue_sentinel(&st->feeds);
@@ -185,7 +184,7 @@ ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
             continue;
         }
 
-        old = (ngx_current_msec - feed->ended_at >= window);
+        old = (ngx_tscast_since(feed->ended_at) >= window);
 
         to = old ? feed->ring.head
                  : ngx_tscast_ring_older(&feed->ring,
@@ -194,20 +193,53 @@ ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
         (void) ngx_tscast_ring_retire(&feed->ring, to);
         (void) ngx_tscast_ring_reclaim_locked(&zone->env, &feed->ring);
 
-        if (ngx_tscast_mask_empty(&feed->readers)
+        if (!feed->held && ngx_tscast_mask_empty(&feed->readers)
             && (old || feed->ring.head == feed->ring.start))
         {
             ngx_tscast_feed_free_locked(zone, feed);
         }
     }
 
-    n = zone->sh->store.nfree - before;
-
     if (ngx_queue_empty(&st->feeds) && ngx_tscast_mask_empty(&st->interest)) {
         ngx_tscast_stream_free_locked(zone, st);
     }
+}
 
-    return n;
+
+/*
+ * For want of memory: trims the feeds without an owner to a window that gets
+ * shorter until something was freed.  Returns 0 when there is nothing.
+ */
+
+ngx_uint_t
+ngx_tscast_stream_squeeze_locked(ngx_tscast_zone_t *zone)
+{
+    ngx_uint_t             i, chunks, pages;
+    ngx_msec_t             window;
+    ngx_tscast_zone_sh_t  *sh;
+
+    sh = zone->sh;
+    window = zone->window;
+
+    do {
+        window /= 2;
+
+        chunks = sh->store.nfree;
+        pages = zone->shpool->pfree;
+
+        for (i = 0; i < sh->nstreams; i++) {
+            if (sh->streams[i]) {
+                ngx_tscast_stream_trim_locked(zone, sh->streams[i], window);
+            }
+        }
+
+        if (sh->store.nfree > chunks || zone->shpool->pfree > pages) {
+            return 1;
+        }
+
+    } while (window);
+
+    return 0;
 }
 
 

@@ -68,7 +68,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     st = ngx_tscast_stream_find_locked(zone, name);
 
     if (st && ngx_queue_empty(&st->feeds)
-        && ngx_current_msec - st->ended_at >= v->linger)
+        && ngx_tscast_since(st->ended_at) >= v->linger)
     {
         st = NULL;
     }
@@ -88,7 +88,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     }
 
     if (cnt == NULL) {
-        ngx_log_error(NGX_LOG_CRIT, v->log, 0,
+        ngx_log_error(NGX_LOG_ERR, v->log, 0,
                       "zone \"%V\" has no memory for counters of \"%V\"",
                       &zone->name, name);
         return NGX_ERROR;
@@ -96,7 +96,15 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
 
     w = ngx_tscast_watch_get(zone, st);
 
-    if (w == NULL || ngx_tscast_watch_enter(w, v) != NGX_OK) {
+    if (w == NULL) {
+        ngx_shmtx_lock(&zone->shpool->mutex);
+        ngx_tscast_mask_clear(&st->interest, ngx_process_slot);
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+
+        return NGX_ERROR;
+    }
+
+    if (ngx_tscast_watch_enter(w, v) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -284,7 +292,7 @@ ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
         return NGX_OK;
     }
 
-    ended = ngx_current_msec - w->stream->ended_at;
+    ended = ngx_tscast_since(w->stream->ended_at);
 
     if (ended >= v->linger) {
         v->close(v, NGX_OK);

@@ -203,6 +203,18 @@ ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 static void
 ngx_tscast_wake_handler(ngx_event_t *ev)
 {
+    ngx_tscast_wake_look();
+}
+
+
+/*
+ * Once a second too: a publisher that dies or stops between setting pending
+ * and writing the eventfd would leave us asleep.
+ */
+
+void
+ngx_tscast_wake_look(void)
+{
     ngx_uint_t           i;
     ngx_tscast_conf_t   *tcf;
     ngx_tscast_zone_t  **zones;
@@ -260,7 +272,7 @@ ngx_tscast_wake_zone(ngx_tscast_zone_t *zone)
 static void
 ngx_tscast_wake_poll(ngx_event_t *ev)
 {
-    ngx_tscast_wake_handler(ev);
+    ngx_tscast_wake_look();
 
     ngx_add_timer(ev, NGX_TSCAST_POLL);
 }

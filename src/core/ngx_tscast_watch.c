@@ -278,7 +278,7 @@ ngx_tscast_watch_trim(ngx_tscast_watch_t *w)
 
         if (ref->viewers
             || !__atomic_load_n(&feed->ended, __ATOMIC_SEQ_CST)
-            || ngx_current_msec - feed->ended_at < w->zone->window)
+            || ngx_tscast_since(feed->ended_at) < w->zone->window)
         {
             continue;
         }
@@ -319,7 +319,7 @@ ngx_tscast_watch_destroy(ngx_tscast_watch_t *w)
 
     ngx_tscast_mask_clear(&w->stream->interest, ngx_process_slot);
 
-    (void) ngx_tscast_stream_trim_locked(zone, w->stream, zone->window);
+    ngx_tscast_stream_trim_locked(zone, w->stream, zone->window);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 

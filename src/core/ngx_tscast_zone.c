@@ -179,6 +179,13 @@ ngx_tscast_zone_params(ngx_conf_t *cf, ngx_tscast_zone_t *zone)
         goto invalid;
     }
 
+    if (buffer > size - (ssize_t) ngx_tscast_zone_meta(size)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "buffer of %z bytes does not fit in zone \"%V\"",
+                           buffer, &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
     zone->size = size;
     zone->window = window;
     zone->buffer = buffer ? (size_t) buffer : zone->size / 2;

@@ -27,6 +27,7 @@ static ngx_int_t ngx_http_tscast_ingest_take(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx);
 static void ngx_http_tscast_ingest_end(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx, ngx_int_t rc);
+static void ngx_http_tscast_ingest_ousted(ngx_tscast_publisher_t *pub);
 static void ngx_http_tscast_ingest_cleanup(void *data);
 static ngx_int_t ngx_http_tscast_ingest_status(ngx_int_t rc);
 
@@ -67,6 +68,8 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     cln->handler = ngx_http_tscast_ingest_cleanup;
     cln->data = pub;
 
+    pub->data = r;
+    pub->ousted = ngx_http_tscast_ingest_ousted;
     pub->log = r->connection->log;
     pub->door = NGX_TSCAST_DOOR_HTTP;
     pub->timeout = icf->timeout;
@@ -200,6 +203,23 @@ ngx_http_tscast_ingest_end(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
     ngx_tscast_unpublish(ctx->publisher);
 
     ngx_http_finalize_request(r, rc);
+}
+
+
+static void
+ngx_http_tscast_ingest_ousted(ngx_tscast_publisher_t *pub)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = pub->data;
+    c = r->connection;
+
+    ngx_http_tscast_ingest_end(r, ngx_http_get_module_ctx(r,
+                                                   ngx_http_tscast_module),
+                               NGX_HTTP_CONFLICT);
+
+    ngx_http_run_posted_requests(c);
 }
 
 

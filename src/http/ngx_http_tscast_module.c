@@ -11,10 +11,10 @@
 #include "ngx_http_tscast.h"
 
 
-/* of ingest locations, unless set: a refused encoder must notice soon */
+/* unless set: an encoder that is refused must notice soon, ms */
 #define NGX_HTTP_TSCAST_LINGERING  1000
 
-/* and a window of HTTP/2 that a video fits in */
+/* a window of HTTP/2 that a video fits in */
 #define NGX_HTTP_TSCAST_BODY       (512 * 1024)
 
 
@@ -27,7 +27,8 @@ static ngx_int_t ngx_http_tscast_add_variables(ngx_conf_t *cf);
 static void *ngx_http_tscast_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_tscast_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static void ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf);
+static void ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_tscast_loc_conf_t *tlcf);
 static char *ngx_http_tscast_ingest_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_tscast_play_directive(ngx_conf_t *cf,
@@ -339,8 +340,8 @@ ngx_http_tscast_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
-    if (conf->ingest) {
-        ngx_http_tscast_tune(clcf);
+    if (conf->ingest || conf->play) {
+        ngx_http_tscast_tune(clcf, conf);
     }
 
     return NGX_CONF_OK;
@@ -353,12 +354,15 @@ ngx_http_tscast_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
  */
 
 static void
-ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf)
+ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_tscast_loc_conf_t *tlcf)
 {
-    clcf->client_max_body_size = 0;
+    if (tlcf->ingest) {
+        clcf->client_max_body_size = 0;
 
-    if (clcf->client_body_buffer_size == (size_t) 2 * ngx_pagesize) {
-        clcf->client_body_buffer_size = NGX_HTTP_TSCAST_BODY;
+        if (clcf->client_body_buffer_size == (size_t) 2 * ngx_pagesize) {
+            clcf->client_body_buffer_size = NGX_HTTP_TSCAST_BODY;
+        }
     }
 
     if (clcf->lingering_time == 30000) {

@@ -99,7 +99,9 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
         ngx_http_tscast_ws_start(r, pcf->ping);
     }
 
-    ngx_http_tscast_play_go(r, ctx);
+    /* not in here: what closes a viewer runs posted requests */
+
+    ngx_post_event(r->connection->write, &ngx_posted_events);
 
     return NGX_DONE;
 }

@@ -65,7 +65,9 @@ ngx_http_tscast_ws_handshake(ngx_http_request_t *r)
 {
     u_char            key[24];
     ngx_str_t         src, dst;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *h, *connection;
+
+    connection = ngx_http_tscast_ws_header(r, "connection");
 
     h = ngx_http_tscast_ws_header(r, "sec-websocket-version");
 
@@ -76,9 +78,8 @@ ngx_http_tscast_ws_handshake(ngx_http_request_t *r)
     if (h == NULL
         || r->method != NGX_HTTP_GET
         || r->http_version < NGX_HTTP_VERSION_11
-        || r->headers_in.connection == NULL
-        || !ngx_http_tscast_ws_token(&r->headers_in.connection->value,
-                                     "upgrade"))
+        || connection == NULL
+        || !ngx_http_tscast_ws_token(&connection->value, "upgrade"))
     {
         goto invalid;
     }
