@@ -111,7 +111,10 @@ run('small', 24, split => 188);
         my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/go');
 
         $v->wait_head;
-        $p->finish->status == 204 or die 'not published';
+        my $status = $p->finish->status // 'none';
+
+        die "round $round: status $status" if $status ne '204';
+
         $_->close for $p, $v;
 
         $before = own_memory() if $round == 100;

@@ -249,6 +249,10 @@ ngx_tscast_publisher_finish(ngx_tscast_publisher_t *pub)
         return NGX_TSCAST_NO_SYNC;
     }
 
+    if (pub->lost && pub->feed->ring.head == pub->feed->ring.start) {
+        return NGX_TSCAST_NO_MEMORY;
+    }
+
     return NGX_OK;
 }
 

@@ -55,6 +55,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_http_request_t        *request;
     ngx_str_t                  name;          /* of the stream */
     ngx_tscast_publisher_t    *publisher;
     ngx_tscast_viewer_t       *viewer;
@@ -96,7 +97,7 @@ ngx_int_t ngx_http_tscast_ws_create(ngx_http_request_t *r,
 void ngx_http_tscast_ws_start(ngx_http_request_t *r, ngx_msec_t ping);
 void ngx_http_tscast_ws_close(ngx_http_request_t *r, ngx_uint_t code,
     ngx_int_t rc);
-void ngx_http_tscast_ws_away(ngx_http_request_t *r);
+void ngx_http_tscast_ws_away(ngx_http_tscast_ctx_t *ctx);
 void ngx_http_tscast_ws_cleanup(ngx_http_tscast_ctx_t *ctx);
 
 ngx_int_t ngx_http_tscast_add_header(ngx_http_request_t *r, char *key,

@@ -179,6 +179,8 @@ ngx_http_tscast_prepare(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->request = r;
+
     ngx_http_set_ctx(r, ctx, ngx_http_tscast_module);
 
     *pctx = ctx;

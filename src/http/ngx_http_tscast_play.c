@@ -133,7 +133,7 @@ ngx_http_tscast_play_join(ngx_http_request_t *r,
     }
 
     cln->handler = ngx_http_tscast_play_cleanup;
-    cln->data = r;
+    cln->data = ctx;
 
     c = r->connection;
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -349,24 +349,22 @@ ngx_http_tscast_play_away(ngx_tscast_viewer_t *v)
     ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
 
     if (ctx->ws) {
-        ngx_http_tscast_ws_away(r);
+        ngx_http_tscast_ws_away(ctx);
     }
 }
 
 
+/* an internal redirect may have taken the context from the request */
+
 static void
 ngx_http_tscast_play_cleanup(void *data)
 {
-    ngx_http_request_t  *r = data;
-
-    ngx_http_tscast_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+    ngx_http_tscast_ctx_t *ctx = data;
 
     if (ctx->ws) {
 
-        if (r->connection->close) {
-            ngx_http_tscast_ws_away(r);
+        if (ctx->request->connection->close) {
+            ngx_http_tscast_ws_away(ctx);
         }
 
         ngx_http_tscast_ws_cleanup(ctx);

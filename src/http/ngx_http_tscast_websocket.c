@@ -509,15 +509,13 @@ ngx_http_tscast_ws_close(ngx_http_request_t *r, ngx_uint_t code,
 /* without the hub and without waiting: 1001, if it can be said in order */
 
 void
-ngx_http_tscast_ws_away(ngx_http_request_t *r)
+ngx_http_tscast_ws_away(ngx_http_tscast_ctx_t *ctx)
 {
-    size_t                  len;
-    u_char                  frame[NGX_HTTP_TSCAST_WS_HEAD + 2];
-    ngx_connection_t       *c;
-    ngx_http_tscast_ctx_t  *ctx;
+    size_t             len;
+    u_char             frame[NGX_HTTP_TSCAST_WS_HEAD + 2];
+    ngx_connection_t  *c;
 
-    c = r->connection;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+    c = ctx->request->connection;
 
     if (!ctx->started || ctx->ending || ctx->viewer->rest || c->buffered) {
         return;

@@ -20,11 +20,14 @@
 #include "load.h"
 
 
-#define LOAD_EVENTS   512
-#define LOAD_PENDING  128
+#define LOAD_EVENTS    512
+#define LOAD_PENDING   128
+
+/* for all to be answered */
+#define LOAD_PATIENCE  (60 * BENCH_SEC)
 
 /* between two looks at the kernel's memory */
-#define LOAD_LOOK     (50 * BENCH_MS)
+#define LOAD_LOOK      (50 * BENCH_MS)
 
 
 static void load_connect(void);
@@ -79,7 +82,7 @@ int
 main(int argc, char **argv)
 {
     int                  i, n;
-    uint64_t             now, begin, end, resume;
+    uint64_t             now, start, begin, end, resume;
     struct epoll_event   events[LOAD_EVENTS];
 
     bench_options(argc, argv, options);
@@ -104,6 +107,7 @@ main(int argc, char **argv)
         bench_die("no memory");
     }
 
+    start = bench_now();
     begin = 0;
     end = 0;
     resume = 0;
@@ -125,6 +129,11 @@ main(int argc, char **argv)
             fflush(stdout);
 
             begin = now + load.warm * BENCH_SEC;
+        }
+
+        if (begin == 0 && now - start > LOAD_PATIENCE) {
+            bench_die("%ld of %ld viewers were answered in time",
+                      started - load.pending, load.viewers);
         }
 
         if (begin && end == 0 && now >= begin) {

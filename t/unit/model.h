@@ -200,6 +200,7 @@ void model_fail(model_t *m, const char *what);
     } while (0)
 
 #define model_return                                                          \
+    break;                                                                    \
     }                                                                         \
     *pc = 0;                                                                  \
     return MODEL_RETURNED

@@ -1,0 +1,198 @@
+
+# Copyright (C) the tscast authors
+
+
+# make                          against Debian's nginx-dev, into build/
+# make NGINX_SRC=/path/to/nginx against any source tree; nothing is written
+#                               to it, and build/nginx is the matching binary
+# make STATIC=1 NGINX_SRC=...   build/nginx with the modules linked in
+#
+# CC=clang, CFLAGS_EXTRA=..., NGINX_CONFIGURE="options of nginx's configure",
+# NGINX_STREAM= (no stream), BUILD=folder, SANITIZE=1, VALGRIND=1
+
+SHELL = /bin/bash
+
+ifeq ($(origin CC), default)
+CC = gcc
+endif
+
+MODULES = ngx_tscast_module
+
+SANITIZERS = -fsanitize=address,undefined -fno-sanitize=nonnull-attribute
+DEBIAN_SRC = /usr/share/nginx/src
+
+NGINX_SRC ?= $(DEBIAN_SRC)
+NGINX_STREAM ?= --with-stream
+NGINX_CONFIGURE ?= --with-compat --with-debug --with-threads \
+	--with-http_ssl_module --with-http_v2_module \
+	--with-http_auth_request_module --with-http_realip_module \
+	--with-http_secure_link_module --with-http_stub_status_module \
+	--error-log-path=stderr
+
+cc_opt = -O2 -g -Wall -Wextra -Wno-unused-parameter
+ld_opt =
+
+ifdef SANITIZE
+BUILD ?= build/sanitize
+cc_opt += $(SANITIZERS) -fno-omit-frame-pointer -U_FORTIFY_SOURCE \
+	-DNGX_HAVE_NONALIGNED=0 -DNGX_DEBUG_PALLOC=1
+ld_opt += $(SANITIZERS)
+endif
+
+BUILD ?= build
+cc_opt += $(CFLAGS_EXTRA)
+
+build := $(abspath $(BUILD))
+src := $(abspath $(NGINX_SRC))
+tree := $(build)/tree
+objs := $(tree)/objs
+
+ifneq ($(wildcard $(src)/conf_flags),)
+debian = yes
+endif
+
+ifdef STATIC
+targets = $(build)/nginx
+else
+targets = $(MODULES:%=$(build)/%.so)
+ifndef debian
+targets += $(build)/nginx
+endif
+endif
+
+quote = '$(subst ','\'',$(strip $(1)))'
+stamp := $(shell stat -L -c '%n %Y %s' $(src)/src/core/nginx.h 2>&1)
+settings = $(CC) / $(cc_opt) / $(ld_opt) / $(STATIC) / $(NGINX_STREAM) / \
+	$(NGINX_CONFIGURE) / $(stamp)
+
+includes = $(tree)/src/core $(tree)/src/event $(tree)/src/event/modules \
+	$(tree)/src/os/unix $(objs)
+
+
+# two makes at a time wait for each other
+
+locked = mkdir -p $(build) && flock $(build)/lock \
+	$(MAKE) --no-print-directory
+
+
+.PHONY: all modules tree install uninstall \
+	lint unit-programs unit fuzz test clean FORCE
+
+all:
+	+@$(locked) modules
+
+tree: $(objs)/Makefile
+
+$(build)/settings: FORCE
+	@echo $(call quote,$(settings)) | cmp -s - $@ \
+		|| echo $(call quote,$(settings)) > $@
+
+# nginx's configure writes a Makefile where it runs: a folder of links
+
+$(objs)/Makefile: $(build)/settings config
+	@[ -d $(src)/auto ] || { echo "$(src) is not an nginx source tree:" \
+		"run .ci/setup or say NGINX_SRC=" >&2; exit 1; }
+	@rm -rf $(tree) $(build)/*.so $(build)/nginx $(build)/unit*
+	@mkdir -p $(tree)
+	@ln -s $(src)/* $(tree)/
+	@rm -rf $(tree)/objs $(tree)/Makefile
+	@cd $(tree); \
+	NGX_CONF_FLAGS=($(NGINX_CONFIGURE)); \
+	[ ! -f conf_flags ] || . ./conf_flags; \
+	configure=auto/configure; \
+	[ -f $$configure ] || configure=./configure; \
+	echo "configuring in $(tree)"; \
+	$$configure "$${NGX_CONF_FLAGS[@]}" $(NGINX_STREAM) \
+		--builddir=objs --with-cc=$(call quote,$(CC)) \
+		--with-cc-opt=$(call quote,$(cc_opt)) \
+		--with-ld-opt=$(call quote,$(ld_opt)) \
+		$(if $(STATIC),--add-module,--add-dynamic-module)=$(CURDIR) \
+		> $(build)/configure.log 2>&1 \
+	|| { rc=$$?; tail -n 20 $(build)/configure.log; exit $$rc; }
+
+modules: $(objs)/Makefile
+	@$(MAKE) -s -C $(tree) -f objs/Makefile \
+		$(if $(STATIC),binary,modules $(if $(debian),,binary))
+	@for file in $(notdir $(targets)); do \
+		cmp -s $(objs)/$$file $(build)/$$file && continue; \
+		cp $(objs)/$$file $(build)/.$$file \
+		&& mv $(build)/.$$file $(build)/$$file || exit 1; \
+		echo "built $(BUILD)/$$file"; \
+	done
+
+clean:
+	rm -rf build
+	$(if $(filter-out build,$(BUILD)),rm -rf $(BUILD))
+
+
+# install
+
+MODULES_DIR ?= /usr/lib/nginx/modules
+AVAILABLE_DIR ?= /usr/share/nginx/modules-available
+ENABLED_DIR ?= /etc/nginx/modules-enabled
+
+load_dir = $(if $(filter /usr/lib/nginx/modules,$(MODULES_DIR)),\
+	modules,$(MODULES_DIR))
+
+install: $(if $(wildcard $(targets)),,all)
+	install -d $(DESTDIR)$(MODULES_DIR)
+	for module in $(MODULES); do \
+		install -m 644 $(build)/$$module.so \
+			$(DESTDIR)$(MODULES_DIR)/.$$module.so \
+		&& mv $(DESTDIR)$(MODULES_DIR)/.$$module.so \
+			$(DESTDIR)$(MODULES_DIR)/$$module.so || exit 1; \
+	done
+ifneq ($(AVAILABLE_DIR),)
+	install -d $(DESTDIR)$(AVAILABLE_DIR)
+	echo "load_module $(strip $(load_dir))/ngx_tscast_module.so;" \
+		> $(DESTDIR)$(AVAILABLE_DIR)/mod-tscast.conf
+ifneq ($(ENABLED_DIR),)
+	install -d $(DESTDIR)$(ENABLED_DIR)
+	ln -sf $(AVAILABLE_DIR)/mod-tscast.conf \
+		$(DESTDIR)$(ENABLED_DIR)/60-mod-tscast.conf
+endif
+endif
+
+uninstall:
+	rm -f $(MODULES:%=$(DESTDIR)$(MODULES_DIR)/%.so)
+ifneq ($(AVAILABLE_DIR),)
+	rm -f $(DESTDIR)$(AVAILABLE_DIR)/mod-tscast.conf
+ifneq ($(ENABLED_DIR),)
+	rm -f $(DESTDIR)$(ENABLED_DIR)/60-mod-tscast.conf
+endif
+endif
+
+
+# tests
+
+# unit tests: as they are, and sanitized
+
+unit_make = $(MAKE) -C t/unit CC=$(call quote,$(CC)) \
+	NGX_INC=$(call quote,$(includes:%=-I%))
+unit_cflags = -g -O2 $(CFLAGS_EXTRA)
+
+unit-programs:
+	+@$(locked) tree
+	+@$(unit_make) OUT=$(build)/unit CFLAGS=$(call quote,$(unit_cflags))
+	+@$(unit_make) OUT=$(build)/unit-sanitize \
+		CFLAGS=$(call quote,$(unit_cflags) $(SANITIZERS))
+
+unit: unit-programs
+	@for dir in unit unit-sanitize; do \
+		for test in $(build)/$$dir/test_*; do \
+			echo "$$dir/$$(basename $$test)"; \
+			$$test || exit 1; \
+		done \
+	done
+
+fuzz:
+	+@$(locked) tree
+	@$(MAKE) -C t/fuzz run OUT=$(build)/fuzz \
+		NGX_INC=$(call quote,$(includes:%=-I%))
+
+lint:
+	@.ci/lint
+
+test: all
+	@TSCAST_BUILD=$(build) SANITIZE=$(SANITIZE) VALGRIND=$(VALGRIND) \
+		t/prove $(TESTS)
