@@ -470,6 +470,12 @@ ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub)
     }
 
     (void) ngx_tscast_ring_retire(ring, to);
+
+    if (pub->nraps && ngx_current_msec - pub->rap_time[0] > zone->window
+        && ngx_tscast_facts_newest(pub->feed) < ring->tail)
+    {
+        pub->parser.no_keys = 1;
+    }
 }
 
 

@@ -61,6 +61,10 @@ typedef struct {
     ngx_tscast_viewer_t       *viewer;
     ngx_http_tscast_ws_session_t  *ws;
 
+    ngx_chain_t               *free;          /* of what goes by filters */
+    ngx_chain_t               *busy;
+
+    unsigned                   filtered:1;    /* nginx's filters see it */
     unsigned                   started:1;     /* the header has left */
     unsigned                   ending:1;      /* the last bytes are queued */
 } ngx_http_tscast_ctx_t;
@@ -84,6 +88,10 @@ ngx_int_t ngx_http_tscast_play(ngx_http_request_t *r,
 /* the viewer's last bytes, then the request is finalized with rc */
 void ngx_http_tscast_play_end(ngx_http_request_t *r, u_char *p, size_t n,
     ngx_int_t rc);
+
+/* v->send where nginx's filters are to see the body */
+ssize_t ngx_http_tscast_filter_send(ngx_tscast_viewer_t *v,
+    struct iovec *iov, ngx_uint_t n);
 
 /* 1 when the client asks for WebSocket */
 ngx_uint_t ngx_http_tscast_ws_asked(ngx_http_request_t *r);

@@ -5,8 +5,10 @@
 
 
 /*
- * Play over HTTP/1.x: the headers go through nginx, and then the hub writes
+ * Play: the headers go through nginx, and then, over HTTP/1.x, the hub writes
  * frames to the connection itself, chunked where the header filter chose so.
+ * Over HTTP/2 and HTTP/3, and where a filter wants the body, the body goes
+ * through the filters as well.
  */
 
 
@@ -21,6 +23,8 @@ static ngx_int_t ngx_http_tscast_play_join(ngx_http_request_t *r,
     ngx_http_tscast_play_conf_t *pcf, ngx_http_tscast_ctx_t *ctx,
     ngx_uint_t websocket);
 static ngx_int_t ngx_http_tscast_play_header(ngx_http_request_t *r);
+static void ngx_http_tscast_play_path(ngx_http_request_t *r,
+    ngx_http_tscast_ctx_t *ctx);
 static void ngx_http_tscast_play_write(ngx_http_request_t *r);
 static void ngx_http_tscast_play_go(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx);
@@ -55,11 +59,8 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
         return rc;
     }
 
-    if (r->http_version >= NGX_HTTP_VERSION_20) {
-        return NGX_HTTP_NOT_IMPLEMENTED;
-    }
-
-    websocket = ngx_http_tscast_ws_asked(r);
+    websocket = r->http_version < NGX_HTTP_VERSION_20
+                && ngx_http_tscast_ws_asked(r);
 
     rc = ngx_http_tscast_play_join(r, pcf, ctx, websocket);
 
@@ -86,9 +87,7 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
         return NGX_ERROR;
     }
 
-    if (r->chunked) {
-        ctx->viewer->framing = &ngx_http_tscast_chunked_framing;
-    }
+    ngx_http_tscast_play_path(r, ctx);
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_tscast_play_write;
@@ -210,6 +209,30 @@ ngx_http_tscast_play_header(ngx_http_request_t *r)
 }
 
 
+/* our own frames on HTTP/1.x, unless a filter wants to see the body */
+
+static void
+ngx_http_tscast_play_path(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
+{
+    if (ctx->ws) {
+        return;
+    }
+
+    if (r->http_version >= NGX_HTTP_VERSION_20
+        || r->filter_need_in_memory || r->filter_need_temporary
+        || r->main_filter_need_in_memory)
+    {
+        ctx->filtered = 1;
+        ctx->viewer->send = ngx_http_tscast_filter_send;
+        return;
+    }
+
+    if (r->chunked) {
+        ctx->viewer->framing = &ngx_http_tscast_chunked_framing;
+    }
+}
+
+
 static void
 ngx_http_tscast_play_write(ngx_http_request_t *r)
 {
@@ -246,7 +269,7 @@ ngx_http_tscast_play_go(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
 
     wev = r->connection->write;
 
-    if (r->out == NULL && !r->connection->buffered) {
+    if (ctx->filtered || (r->out == NULL && !r->connection->buffered)) {
         ctx->started = 1;
 
         if (wev->timer_set) {
@@ -290,6 +313,9 @@ ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
 
     } else if (rc == NGX_OK && ctx->ws) {
         ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_NORMAL, NGX_OK);
+
+    } else if (rc == NGX_OK && ctx->filtered) {
+        ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
 
     } else if (rc == NGX_OK) {
         ngx_http_tscast_play_end(r, (u_char *) "0" CRLF CRLF,

@@ -187,6 +187,10 @@ typedef struct {
     uint16_t                pid;          /* its frames are the RAPs, or
                                              NGX_TSCAST_TS_NULL_PID */
     ngx_tscast_ts_codec_e   codec;        /* of pid */
+    ngx_uint_t              no_keys;      /* set by the caller: the video has
+                                             key frames no more, as with
+                                             intra refresh; it is treated
+                                             as video of unknown codec */
 
     ngx_tscast_ts_rap_t     rap;
     ngx_tscast_ts_tables_t  tables;       /* ntables is 0 until PAT and PMT

@@ -156,7 +156,8 @@ ngx_tscast_ts_es_start(ngx_tscast_ts_parser_t *p, u_char cc, uint64_t offset)
 
     /* a PES packet after one that was scrambled in parts is taken for one */
 
-    es->any = es->scrambled || p->codec == NGX_TSCAST_TS_OTHER_VIDEO;
+    es->any = p->no_keys || es->scrambled
+              || p->codec == NGX_TSCAST_TS_OTHER_VIDEO;
     es->scrambled = 0;
 }
 
