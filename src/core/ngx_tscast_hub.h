@@ -125,6 +125,8 @@ typedef struct {
     ngx_msec_t               cut_at;        /* when it was made shorter */
     ngx_msec_t               swept_at;
     uint64_t                 shortages;     /* times it was made shorter */
+    ngx_msec_t               refused_at;    /* the last log line of those */
+    ngx_uint_t               refused;       /* for want of memory since */
 
     ngx_uint_t               nslots;        /* atomic; used so far */
     ngx_tscast_slot_t       *slots[NGX_MAX_PROCESSES];

@@ -24,6 +24,9 @@
 /* bytes before the first tables that are looked through again */
 #define NGX_TSCAST_REPLAY  (4 * 1024 * 1024)
 
+/* ms between two log lines about memory */
+#define NGX_TSCAST_LOG     1000
+
 /* ms between two cuts of the zone's window, so that others can follow */
 #define NGX_TSCAST_CUT     100
 
@@ -48,6 +51,8 @@ static ngx_int_t ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub,
     size_t n);
 static void ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub);
+static void ngx_tscast_publisher_log_memory(ngx_tscast_publisher_t *pub,
+    ngx_str_t *name);
 
 
 ngx_int_t
@@ -98,9 +103,7 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     }
 
     if (rc == NGX_TSCAST_NO_MEMORY) {
-        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                      "zone \"%V\" has no memory for stream \"%V\"",
-                      &zone->name, name);
+        ngx_tscast_publisher_log_memory(pub, name);
         return rc;
     }
 
@@ -565,20 +568,14 @@ ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub, size_t n)
         && __atomic_load_n(&pub->zone->sh->window, __ATOMIC_SEQ_CST)
            <= NGX_TSCAST_MIN_WINDOW)
     {
-        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                      "zone \"%V\" has no memory for stream \"%V\"",
-                      &pub->zone->name, &pub->stream->sn.str);
+        ngx_tscast_publisher_log_memory(pub, &pub->stream->sn.str);
 
         return NGX_TSCAST_NO_MEMORY;
     }
 
     if (!pub->starved) {
         pub->starved = 1;
-
-        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                      "zone \"%V\" has no memory for more of stream \"%V\", "
-                      "bytes are lost", &pub->zone->name,
-                      &pub->stream->sn.str);
+        ngx_tscast_publisher_log_memory(pub, &pub->stream->sn.str);
     }
 
     return NGX_OK;
@@ -640,13 +637,19 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
 }
 
 
-/* once a second: those that are silent do not see themselves ousted */
+/*
+ * Once a second: those that are silent do not see themselves ousted, nor that
+ * what they have published has grown old.
+ */
 
 void
 ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
 {
     ngx_queue_t             *q, *next;
+    ngx_tscast_section_t    *section;
     ngx_tscast_publisher_t  *pub;
+
+    section = &zone->sh->sections[ngx_process_slot];
 
     for (q = ngx_queue_head(&zone->publishers);
          q != ngx_queue_sentinel(&zone->publishers);
@@ -658,7 +661,21 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
         if (__atomic_load_n(&pub->feed->ended, __ATOMIC_SEQ_CST)) {
             ngx_tscast_publisher_log_ousted(pub);
             pub->ousted(pub);
+            continue;
         }
+
+        ngx_tscast_ring_write(section, &pub->feed->ring);
+
+        if (!__atomic_load_n(&pub->feed->ended, __ATOMIC_SEQ_CST)) {
+            ngx_tscast_publisher_trim(pub);
+
+            ngx_shmtx_lock(&zone->shpool->mutex);
+            (void) ngx_tscast_ring_reclaim_locked(&zone->env,
+                                                  &pub->feed->ring);
+            ngx_shmtx_unlock(&zone->shpool->mutex);
+        }
+
+        ngx_tscast_ring_written(section);
     }
 }
 
@@ -669,4 +686,35 @@ ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub)
     ngx_log_error(NGX_LOG_ERR, pub->log, 0,
                   "another publisher has taken over stream \"%V/%V\"",
                   &pub->zone->name, &pub->stream->sn.str);
+}
+
+
+/* one line a second from all workers, with the number of those left out */
+
+static void
+ngx_tscast_publisher_log_memory(ngx_tscast_publisher_t *pub, ngx_str_t *name)
+{
+    ngx_msec_t             last;
+    ngx_uint_t             n;
+    ngx_tscast_zone_sh_t  *sh;
+
+    sh = pub->zone->sh;
+
+    n = __atomic_add_fetch(&sh->refused, 1, __ATOMIC_SEQ_CST);
+    last = __atomic_load_n(&sh->refused_at, __ATOMIC_SEQ_CST);
+
+    if (ngx_tscast_since(last) < NGX_TSCAST_LOG
+        || !__atomic_compare_exchange_n(&sh->refused_at, &last,
+                                        ngx_current_msec, 0, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+    {
+        return;
+    }
+
+    (void) __atomic_fetch_sub(&sh->refused, n, __ATOMIC_SEQ_CST);
+
+    ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                  "zone \"%V\" has no memory for stream \"%V\", "
+                  "bytes are lost, %ui times since the last such line",
+                  &pub->zone->name, name, n);
 }

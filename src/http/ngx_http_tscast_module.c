@@ -27,8 +27,7 @@ static ngx_int_t ngx_http_tscast_add_variables(ngx_conf_t *cf);
 static void *ngx_http_tscast_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_tscast_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static void ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf,
-    ngx_http_tscast_loc_conf_t *tlcf);
+static void ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf);
 static char *ngx_http_tscast_ingest_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_tscast_play_directive(ngx_conf_t *cf,
@@ -153,6 +152,10 @@ ngx_http_tscast_handler(ngx_http_request_t *r)
 
     ngx_log_error(level, r->connection->log, 0,
                   "method \"%V\" is not for a stream", &r->method_name);
+
+    /* it may be an encoder, at the wrong door */
+
+    r->lingering_time = ngx_time() + NGX_HTTP_TSCAST_LINGERING / 1000;
 
     return NGX_HTTP_NOT_ALLOWED;
 }
@@ -342,8 +345,8 @@ ngx_http_tscast_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
-    if (conf->ingest || conf->play) {
-        ngx_http_tscast_tune(clcf, conf);
+    if (conf->ingest) {
+        ngx_http_tscast_tune(clcf);
     }
 
     return NGX_CONF_OK;
@@ -356,15 +359,12 @@ ngx_http_tscast_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
  */
 
 static void
-ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf,
-    ngx_http_tscast_loc_conf_t *tlcf)
+ngx_http_tscast_tune(ngx_http_core_loc_conf_t *clcf)
 {
-    if (tlcf->ingest) {
-        clcf->client_max_body_size = 0;
+    clcf->client_max_body_size = 0;
 
-        if (clcf->client_body_buffer_size == (size_t) 2 * ngx_pagesize) {
-            clcf->client_body_buffer_size = NGX_HTTP_TSCAST_BODY;
-        }
+    if (clcf->client_body_buffer_size == (size_t) 2 * ngx_pagesize) {
+        clcf->client_body_buffer_size = NGX_HTTP_TSCAST_BODY;
     }
 
     if (clcf->lingering_time == 30000) {
