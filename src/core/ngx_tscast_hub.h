@@ -263,6 +263,13 @@ void ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st,
 
 void ngx_tscast_publisher_round(ngx_tscast_zone_t *zone);
 
+/* ngx_tscast_room.c */
+
+void ngx_tscast_room_trim(ngx_tscast_publisher_t *pub);
+ngx_int_t ngx_tscast_room_make(ngx_tscast_publisher_t *pub);
+ngx_int_t ngx_tscast_room_lose(ngx_tscast_publisher_t *pub, size_t n);
+void ngx_tscast_room_log(ngx_tscast_publisher_t *pub, ngx_str_t *name);
+
 /* ngx_tscast_facts.c */
 
 void ngx_tscast_facts_write(ngx_tscast_feed_t *feed,

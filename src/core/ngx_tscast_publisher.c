@@ -24,12 +24,6 @@
 /* bytes before the first tables that are looked through again */
 #define NGX_TSCAST_REPLAY  (4 * 1024 * 1024)
 
-/* ms between two log lines about memory */
-#define NGX_TSCAST_LOG     1000
-
-/* ms between two cuts of the zone's window, so that others can follow */
-#define NGX_TSCAST_CUT     100
-
 /* RAPs of a window that the index holds, so that it spans the window */
 #define NGX_TSCAST_SPREAD  (NGX_TSCAST_RAPS * 3 / 4)
 
@@ -44,15 +38,8 @@ static void ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
     ngx_tscast_ts_rap_t *rap);
 static void ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub,
     uint64_t last);
-static void ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub);
-static ngx_int_t ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub);
-static void ngx_tscast_publisher_cut(ngx_tscast_publisher_t *pub);
-static ngx_int_t ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub,
-    size_t n);
 static void ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub);
-static void ngx_tscast_publisher_log_memory(ngx_tscast_publisher_t *pub,
-    ngx_str_t *name);
 
 
 ngx_int_t
@@ -63,7 +50,7 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     ngx_uint_t  tries;
 
     if (ngx_tscast_stream_check_name(name) != NGX_OK) {
-        ngx_log_error(NGX_LOG_INFO, pub->log, 0,
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
                       "invalid stream name \"%V\"", name);
         return NGX_TSCAST_BAD_NAME;
     }
@@ -103,7 +90,7 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     }
 
     if (rc == NGX_TSCAST_NO_MEMORY) {
-        ngx_tscast_publisher_log_memory(pub, name);
+        ngx_tscast_room_log(pub, name);
         return rc;
     }
 
@@ -298,15 +285,19 @@ ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
         p += taken;
         size -= taken;
 
-        if (size && ngx_tscast_publisher_room(pub) != NGX_OK) {
-            rc = ngx_tscast_publisher_lose(pub, size);
+        if (size && ngx_tscast_room_make(pub) != NGX_OK) {
+            rc = ngx_tscast_room_lose(pub, size);
             break;
         }
     }
 
+    if (size == 0) {
+        pub->starved = 0;
+    }
+
     __atomic_store_n(&feed->last, ngx_current_msec, __ATOMIC_SEQ_CST);
 
-    ngx_tscast_publisher_trim(pub);
+    ngx_tscast_room_trim(pub);
 
     ngx_tscast_ring_written(section);
 
@@ -439,149 +430,6 @@ ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub, uint64_t last)
 }
 
 
-/* retires what is older than the window, but not the newest RAP */
-
-static void
-ngx_tscast_publisher_trim(ngx_tscast_publisher_t *pub)
-{
-    uint64_t               to, newest;
-    ngx_msec_t             window;
-    ngx_tscast_ring_t     *ring;
-    ngx_tscast_zone_t     *zone;
-    ngx_tscast_zone_sh_t  *sh;
-
-    zone = pub->zone;
-    sh = zone->sh;
-    ring = &pub->feed->ring;
-
-    if (sh->store.nfree < sh->store.total / 16) {
-        ngx_tscast_publisher_cut(pub);
-    }
-
-    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
-    window = ngx_min(window, zone->window);
-
-    to = ngx_tscast_ring_older(ring, ngx_current_msec - window);
-
-    if (window > NGX_TSCAST_MIN_WINDOW) {
-        newest = ngx_tscast_facts_newest(pub->feed);
-        to = ngx_min(to, newest);
-    }
-
-    if (ring->head - ring->tail > zone->buffer) {
-        to = ngx_max(to, ring->head - zone->buffer);
-    }
-
-    (void) ngx_tscast_ring_retire(ring, to);
-
-    if (pub->nraps && ngx_current_msec - pub->rap_time[0] > zone->window
-        && ngx_tscast_facts_newest(pub->feed) < ring->tail)
-    {
-        pub->parser.no_keys = 1;
-    }
-}
-
-
-/*
- * No chunk is free: takes from the feeds without an owner, then from our own.
- * Returns NGX_OK when there may be one now, or NGX_DECLINED.
- */
-
-static ngx_int_t
-ngx_tscast_publisher_room(ngx_tscast_publisher_t *pub)
-{
-    ngx_uint_t          n;
-    ngx_tscast_ring_t  *ring;
-    ngx_tscast_zone_t  *zone;
-
-    zone = pub->zone;
-    ring = &pub->feed->ring;
-
-    ngx_tscast_publisher_cut(pub);
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    n = ngx_tscast_stream_squeeze_locked(zone);
-
-    if (n == 0) {
-        (void) ngx_tscast_ring_retire(ring,
-                                      ring->tail + NGX_TSCAST_CHUNK_DATA);
-
-        n = ngx_tscast_ring_reclaim_locked(&zone->env, ring);
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    return n ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* halves what the windows of all streams are to be, down to a minimum */
-
-static void
-ngx_tscast_publisher_cut(ngx_tscast_publisher_t *pub)
-{
-    ngx_msec_t             last, window;
-    ngx_tscast_zone_t     *zone;
-    ngx_tscast_zone_sh_t  *sh;
-
-    zone = pub->zone;
-    sh = zone->sh;
-
-    last = __atomic_load_n(&sh->cut_at, __ATOMIC_SEQ_CST);
-
-    if (ngx_tscast_since(last) < NGX_TSCAST_CUT
-        || !__atomic_compare_exchange_n(&sh->cut_at, &last, ngx_current_msec,
-                                        0, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
-    {
-        return;
-    }
-
-    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
-
-    if (window > zone->window) {
-        window = zone->window;
-        sh->shortages++;
-
-        ngx_log_error(NGX_LOG_WARN, pub->log, 0,
-                      "zone \"%V\" is short of memory, "
-                      "windows become shorter than %M ms",
-                      &zone->name, zone->window);
-    }
-
-    window = ngx_max(window / 2, NGX_TSCAST_MIN_WINDOW);
-
-    __atomic_store_n(&sh->window, window, __ATOMIC_SEQ_CST);
-}
-
-
-/* NGX_OK to go on without these bytes, or NGX_TSCAST_NO_MEMORY */
-
-static ngx_int_t
-ngx_tscast_publisher_lose(ngx_tscast_publisher_t *pub, size_t n)
-{
-    pub->lost += n;
-    pub->counters->lost += n;
-
-    if (pub->feed->ring.head == pub->feed->ring.start
-        && __atomic_load_n(&pub->zone->sh->window, __ATOMIC_SEQ_CST)
-           <= NGX_TSCAST_MIN_WINDOW)
-    {
-        ngx_tscast_publisher_log_memory(pub, &pub->stream->sn.str);
-
-        return NGX_TSCAST_NO_MEMORY;
-    }
-
-    if (!pub->starved) {
-        pub->starved = 1;
-        ngx_tscast_publisher_log_memory(pub, &pub->stream->sn.str);
-    }
-
-    return NGX_OK;
-}
-
-
 /* what the framing has dropped goes to the counters */
 
 static void
@@ -667,7 +515,7 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
         ngx_tscast_ring_write(section, &pub->feed->ring);
 
         if (!__atomic_load_n(&pub->feed->ended, __ATOMIC_SEQ_CST)) {
-            ngx_tscast_publisher_trim(pub);
+            ngx_tscast_room_trim(pub);
 
             ngx_shmtx_lock(&zone->shpool->mutex);
             (void) ngx_tscast_ring_reclaim_locked(&zone->env,
@@ -686,35 +534,4 @@ ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub)
     ngx_log_error(NGX_LOG_ERR, pub->log, 0,
                   "another publisher has taken over stream \"%V/%V\"",
                   &pub->zone->name, &pub->stream->sn.str);
-}
-
-
-/* one line a second from all workers, with the number of those left out */
-
-static void
-ngx_tscast_publisher_log_memory(ngx_tscast_publisher_t *pub, ngx_str_t *name)
-{
-    ngx_msec_t             last;
-    ngx_uint_t             n;
-    ngx_tscast_zone_sh_t  *sh;
-
-    sh = pub->zone->sh;
-
-    n = __atomic_add_fetch(&sh->refused, 1, __ATOMIC_SEQ_CST);
-    last = __atomic_load_n(&sh->refused_at, __ATOMIC_SEQ_CST);
-
-    if (ngx_tscast_since(last) < NGX_TSCAST_LOG
-        || !__atomic_compare_exchange_n(&sh->refused_at, &last,
-                                        ngx_current_msec, 0, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
-    {
-        return;
-    }
-
-    (void) __atomic_fetch_sub(&sh->refused, n, __ATOMIC_SEQ_CST);
-
-    ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                  "zone \"%V\" has no memory for stream \"%V\", "
-                  "bytes are lost, %ui times since the last such line",
-                  &pub->zone->name, name, n);
 }
