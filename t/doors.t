@@ -46,7 +46,7 @@ if ($has_tls) {
 
 $ngx->start;
 
-my $bytes = TSCast::bytes('seconds=4 bitrate=4000000');
+my $bytes = TSCast::bytes('seconds=4 bitrate=2000000');
 
 
 sub both_ways {

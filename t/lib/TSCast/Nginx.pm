@@ -15,7 +15,8 @@ package TSCast::Nginx;
 #     $ngx->stop;                # and tests that the error log is clean
 #
 # Options: main, tscast, events, http, server (parts of the configuration),
-# workers, log (error log level), listen (more of the listen directive).
+# workers, connections (of each), log (error log level), listen (more of the
+# listen directive).
 # In each part $PORT stands for the port and $PREFIX for the server's folder;
 # $PORT_1, $PORT_2, ... are other free ports.
 #
@@ -52,7 +53,7 @@ error_log $PREFIX/logs/error.log %LEVEL;
 %MAIN
 
 events {
-    worker_connections 4096;
+    worker_connections %CONNECTIONS;
     accept_mutex off;
     %EVENTS
 }
@@ -106,7 +107,8 @@ sub new {
 
     my $self = bless {
         main => '', tscast => undef, events => '', http => '', server => '',
-        workers => 1, log => 'info', listen => '', %opt,
+        workers => 1, connections => 1000, log => 'info', listen => '',
+        %opt,
         expect => [], ports => {},
     }, $class;
 
@@ -144,6 +146,7 @@ sub conf {
         WORKERS => $self->{workers},
         LEVEL => $self->{log},
         MAIN => $self->{main},
+        CONNECTIONS => $self->{connections},
         EVENTS => $self->{events},
         TSCAST => defined $self->{tscast} ? "tscast {\n$self->{tscast}\n}"
                                           : '',

@@ -220,7 +220,10 @@ sub read_some {
 
     if (!defined $n) {
         return if $! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR;
-        $self->{end} ||= 'reset';
+
+        # after the server's close frame it does not matter how it hangs up
+
+        $self->{end} ||= defined $self->{close} ? 'complete' : 'reset';
         return;
     }
 
