@@ -175,6 +175,7 @@ for my $how (qw(close abort)) {
     for my $v (@v) {
         is($v->faults(missing => 1), '', 'without a fault');
         is($v->{check}{discontinuities}, 1, 'over a discontinuity');
+        is($v->{check}{late}, 0, 'that is announced on all PIDs');
         ok($v->{check}->opens_well, 'with tables and a key frame');
     }
 

@@ -178,6 +178,7 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_ts_parser_t  parser;
 
     unsigned                tables:1;   /* the first were seen */
+    unsigned                open:1;     /* PIDs of the newest RAP are not */
     unsigned                starved:1;  /* bytes were lost, and logged */
 };
 

@@ -79,6 +79,7 @@ struct ngx_tscast_feed_s {
     ngx_uint_t               slot;          /* of the publisher */
     ngx_uint_t               held;          /* by its publisher */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
+    ngx_msec_t               began_at;
     ngx_msec_t               ended_at;
     ngx_msec_t               last;          /* atomic; last append */
     ngx_tscast_mask_t        readers;       /* slots that may look in here */

@@ -36,6 +36,7 @@ static void ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub,
     u_char *p, size_t n, uint64_t offset);
 static void ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
     ngx_tscast_ts_rap_t *rap);
+static void ngx_tscast_publisher_complete(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub,
     uint64_t last);
 static void ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub);
@@ -319,6 +320,7 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
         if (flags & NGX_TSCAST_TS_TABLES) {
             ngx_tscast_facts_write(pub->feed, &pub->parser.tables, NULL, 0);
             pub->nraps = 0;
+            pub->open = 0;
 
             if (!pub->tables && pub->parser.tables.ntables) {
                 pub->tables = 1;
@@ -328,6 +330,11 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
 
         if (flags & NGX_TSCAST_TS_RAP) {
             ngx_tscast_publisher_index(pub, &pub->parser.rap);
+            pub->open = 1;
+        }
+
+        if (pub->open) {
+            ngx_tscast_publisher_complete(pub);
         }
 
         offset += NGX_TSCAST_TS_PACKET;
@@ -361,6 +368,45 @@ ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
     pub->rap_time[0] = ngx_current_msec;
 
     ngx_tscast_facts_write(pub->feed, NULL, rap, replace);
+}
+
+
+/*
+ * A PID that is seen for the first time behind the newest RAP: what its
+ * continuity_counter was before is known now.
+ */
+
+static void
+ngx_tscast_publisher_complete(ngx_tscast_publisher_t *pub)
+{
+    u_char                *cc;
+    ngx_uint_t             i, changed;
+    ngx_tscast_ts_rap_t   *rap;
+
+    rap = &pub->parser.rap;
+    cc = pub->parser.cc;
+
+    changed = 0;
+    pub->open = 0;
+
+    for (i = 0; i < pub->parser.tables.npids; i++) {
+
+        if (rap->cc[i] != NGX_TSCAST_TS_NO_CC) {
+            continue;
+        }
+
+        if (cc[i] == NGX_TSCAST_TS_NO_CC) {
+            pub->open = 1;
+            continue;
+        }
+
+        rap->cc[i] = (cc[i] - 1) & 0x0f;
+        changed = 1;
+    }
+
+    if (changed) {
+        ngx_tscast_facts_write(pub->feed, NULL, rap, 1);
+    }
 }
 
 

@@ -25,7 +25,10 @@
 
 
 /* unsent bytes in the kernel from which on a socket takes no more */
-#define NGX_TSCAST_LOWAT  (128 * 1024)
+#define NGX_TSCAST_LOWAT     (128 * 1024)
+
+/* ms for which viewers of a former feed wait for all PIDs of a new one */
+#define NGX_TSCAST_COMPLETE  500
 
 
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
@@ -34,6 +37,8 @@ static void ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd,
 static ngx_int_t ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v);
 static ngx_int_t ngx_tscast_viewer_place(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
+static ngx_uint_t ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t,
+    ngx_tscast_ts_rap_t *rap);
 static ngx_int_t ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
 static void ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v);
@@ -316,6 +321,7 @@ ngx_tscast_viewer_place(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     size_t                len;
     uint64_t              from;
     ngx_int_t             rc;
+    ngx_msec_t            age;
     ngx_tscast_ts_rap_t   rap;
 
     from = ngx_max(v->cursor, rd->view.tail);
@@ -324,6 +330,15 @@ ngx_tscast_viewer_place(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
                                &ngx_tscast_viewer_tables, &rap);
 
     if (rc != NGX_OK || rap.offset >= rd->view.head) {
+        return NGX_AGAIN;
+    }
+
+    age = ngx_tscast_since(rd->feed->began_at);
+
+    if (v->broken && v->first && !rd->ended && age < NGX_TSCAST_COMPLETE
+        && !ngx_tscast_viewer_complete(&ngx_tscast_viewer_tables, &rap))
+    {
+        ngx_tscast_watch_linger(v->group->watch, NGX_TSCAST_COMPLETE - age);
         return NGX_AGAIN;
     }
 
@@ -343,6 +358,23 @@ ngx_tscast_viewer_place(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     v->broken = 0;
 
     return ngx_tscast_send_frame(v, ngx_tscast_viewer_buf, len);
+}
+
+
+/* is the continuity of all PIDs known, so that none jumps unannounced? */
+
+static ngx_uint_t
+ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t, ngx_tscast_ts_rap_t *rap)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < t->npids; i++) {
+        if (rap->cc[i] == NGX_TSCAST_TS_NO_CC) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
