@@ -173,7 +173,8 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_counters_t  *counters;
     uint64_t                dropped;    /* of sync.dropped, counted */
     ngx_uint_t              nraps;      /* in the index, of these tables */
-    ngx_msec_t              rap_time[2];
+    ngx_msec_t              rap_time[2];    /* of the last two of them */
+    uint64_t                rap_offset[2];
     ngx_tscast_ts_sync_t    sync;
     ngx_tscast_ts_parser_t  parser;
 

@@ -344,28 +344,32 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
 
 /*
  * RAPs that follow each other closely replace each other in the index, so
- * that it spans the window; the newest is always there.
+ * that it spans the window and the buffer; the newest is always there.
  */
 
 static void
 ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
     ngx_tscast_ts_rap_t *rap)
 {
-    ngx_msec_t  spread;
-    ngx_uint_t  replace;
+    ngx_uint_t          replace;
+    ngx_tscast_zone_t  *zone;
 
-    replace = 0;
-    spread = pub->zone->window / NGX_TSCAST_SPREAD;
+    zone = pub->zone;
 
-    if (pub->nraps > 1 && ngx_current_msec - pub->rap_time[1] < spread) {
-        replace = 1;
+    replace = (pub->nraps > 1
+               && ngx_current_msec - pub->rap_time[1]
+                  < zone->window / NGX_TSCAST_SPREAD
+               && rap->offset - pub->rap_offset[1]
+                  < zone->buffer / NGX_TSCAST_SPREAD);
 
-    } else {
+    if (!replace) {
         pub->nraps++;
         pub->rap_time[1] = pub->rap_time[0];
+        pub->rap_offset[1] = pub->rap_offset[0];
     }
 
     pub->rap_time[0] = ngx_current_msec;
+    pub->rap_offset[0] = rap->offset;
 
     ngx_tscast_facts_write(pub->feed, NULL, rap, replace);
 }

@@ -21,6 +21,7 @@
 #define NGX_HTTP_TSCAST_READS  4
 
 
+static void ngx_http_tscast_ingest_linger(ngx_http_request_t *r);
 static void ngx_http_tscast_ingest_body(ngx_http_request_t *r);
 static void ngx_http_tscast_ingest_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tscast_ingest_take(ngx_http_request_t *r,
@@ -40,6 +41,8 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     ngx_http_cleanup_t      *cln;
     ngx_http_tscast_ctx_t   *ctx;
     ngx_tscast_publisher_t  *pub;
+
+    ngx_http_tscast_ingest_linger(r);
 
     if (r->headers_in.content_length_n < 0 && !r->headers_in.chunked
         && r->http_version < NGX_HTTP_VERSION_20)
@@ -94,6 +97,19 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     }
 
     return NGX_DONE;
+}
+
+
+/* error_page may lead to a location where an encoder would linger on */
+
+static void
+ngx_http_tscast_ingest_linger(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    r->lingering_time = ngx_time() + (time_t) (clcf->lingering_time / 1000);
 }
 
 
@@ -201,6 +217,8 @@ ngx_http_tscast_ingest_end(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
     ngx_int_t rc)
 {
     ngx_tscast_unpublish(ctx->publisher);
+
+    ngx_http_tscast_ingest_linger(r);
 
     ngx_http_finalize_request(r, rc);
 }

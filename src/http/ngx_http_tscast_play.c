@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_tscast_play_join(ngx_http_request_t *r,
     ngx_http_tscast_play_conf_t *pcf, ngx_http_tscast_ctx_t *ctx,
     ngx_uint_t websocket);
 static ngx_int_t ngx_http_tscast_play_header(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tscast_play_flush(ngx_http_request_t *r,
+    ngx_http_tscast_ctx_t *ctx);
 static void ngx_http_tscast_play_path(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx);
 static void ngx_http_tscast_play_write(ngx_http_request_t *r);
@@ -76,6 +78,8 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
     }
 
     r->keepalive = 0;
+    r->limit_rate = 0;
+    r->limit_rate_set = 1;
 
     rc = ngx_http_send_header(r);
 
@@ -83,7 +87,7 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
         return rc;
     }
 
-    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+    if (ngx_http_tscast_play_flush(r, ctx) == NGX_ERROR) {
         return NGX_ERROR;
     }
 
@@ -209,6 +213,29 @@ ngx_http_tscast_play_header(ngx_http_request_t *r)
 }
 
 
+/* filters of a body have no say in what WebSocket sends */
+
+static ngx_int_t
+ngx_http_tscast_play_flush(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
+{
+    ngx_buf_t    b;
+    ngx_chain_t  out;
+
+    if (ctx->ws == NULL) {
+        return ngx_http_send_special(r, NGX_HTTP_FLUSH);
+    }
+
+    ngx_memzero(&b, sizeof(ngx_buf_t));
+
+    b.flush = 1;
+
+    out.buf = &b;
+    out.next = NULL;
+
+    return ngx_http_write_filter(r, &out);
+}
+
+
 /* our own frames on HTTP/1.x, unless a filter wants to see the body */
 
 static void
@@ -278,6 +305,11 @@ ngx_http_tscast_play_go(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
 
         r->connection->log->action = "sending a stream to client";
 
+        if (ctx->ws) {
+            /* what has come behind the handshake */
+            ngx_post_event(r->connection->read, &ngx_posted_events);
+        }
+
         ngx_tscast_viewer_start(ctx->viewer);
         return;
     }
@@ -314,12 +346,9 @@ ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
     } else if (rc == NGX_OK && ctx->ws) {
         ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_NORMAL, NGX_OK);
 
-    } else if (rc == NGX_OK && ctx->filtered) {
-        ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
-
     } else if (rc == NGX_OK) {
-        ngx_http_tscast_play_end(r, (u_char *) "0" CRLF CRLF,
-                                 r->chunked ? 5 : 0, NGX_OK);
+        /* all media has left; the last chunk is written by the filters */
+        ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
 
     } else if (rc == NGX_TSCAST_LAGGED && ctx->ws) {
         ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_POLICY, NGX_OK);

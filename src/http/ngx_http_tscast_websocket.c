@@ -312,8 +312,6 @@ ngx_http_tscast_ws_create(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
 }
 
 
-/* what has come behind the handshake is read first */
-
 void
 ngx_http_tscast_ws_start(ngx_http_request_t *r, ngx_msec_t ping)
 {
@@ -324,8 +322,6 @@ ngx_http_tscast_ws_start(ngx_http_request_t *r, ngx_msec_t ping)
     r->read_event_handler = ngx_http_tscast_ws_read;
 
     ngx_add_timer(&ctx->ws->ping, ping);
-
-    ngx_post_event(r->connection->read, &ngx_posted_events);
 }
 
 
@@ -344,8 +340,7 @@ ngx_http_tscast_ws_read(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
 
     if (!ctx->started) {
-        /* the header goes first */
-        ngx_post_event(c->read, &ngx_posted_next_events);
+        /* the header goes first, and then this event is posted */
         return;
     }
 
