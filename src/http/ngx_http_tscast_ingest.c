@@ -52,6 +52,12 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
         return NGX_HTTP_LENGTH_REQUIRED;
     }
 
+    if (r->request_body || r->discard_body) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "a body that was read before cannot be a stream");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_tscast_prepare(r, &icf->address, &ctx);
 
     if (rc != NGX_OK) {
