@@ -26,7 +26,8 @@ NGINX_STREAM ?= --with-stream
 NGINX_CONFIGURE ?= --with-compat --with-debug --with-threads \
 	--with-http_ssl_module --with-http_v2_module \
 	--with-http_auth_request_module --with-http_realip_module \
-	--with-http_secure_link_module --with-http_stub_status_module \
+	--with-http_secure_link_module --with-http_sub_module \
+	--with-http_stub_status_module \
 	--error-log-path=stderr
 
 cc_opt = -O2 -g -Wall -Wextra -Wno-unused-parameter
@@ -76,7 +77,7 @@ locked = mkdir -p $(build) && flock $(build)/lock \
 
 
 .PHONY: all modules tree install uninstall \
-	lint unit-programs unit fuzz test clean FORCE
+	lint unit-programs unit fuzz test bench clean FORCE
 
 all:
 	+@$(locked) modules
@@ -196,3 +197,11 @@ lint:
 test: all
 	@TSCAST_BUILD=$(build) SANITIZE=$(SANITIZE) VALGRIND=$(VALGRIND) \
 		t/prove $(TESTS)
+
+
+# figures, not tests: make bench, make bench ONLY=joins,
+# make bench ONLY="watch2 rounds=1"; t/bench/run list
+
+bench: all
+	@$(MAKE) -s --no-print-directory -C t/bench OUT=$(build)/bench CC=$(call quote,$(CC))
+	@TSCAST_BUILD=$(build) t/bench/run $(ONLY)

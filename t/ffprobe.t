@@ -36,7 +36,8 @@ my %codecs = (
 );
 
 $codecs{hevc} = ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params',
-                 'log-level=error', '-pix_fmt', 'yuv420p', '-c:a', 'aac']
+                 'log-level=error:pools=none', '-pix_fmt', 'yuv420p',
+                 '-c:a', 'aac']
     if `ffmpeg -v quiet -encoders` =~ /libx265/;
 
 my %names = (h264 => 'h264 aac', mpeg1 => 'mpeg1video mp2', hevc => 'hevc aac');

@@ -169,7 +169,7 @@ struct ngx_tscast_group_s {
     ngx_msec_t               flush;
     ngx_msec_t               walked;        /* when the last walk began */
     ngx_queue_t              viewers;
-    ngx_queue_t              marker;        /* where the walk goes on */
+    ngx_queue_t             *cursor;        /* where the walk goes on */
     ngx_uint_t               count;
     ngx_event_t              timer;
     ngx_event_t              next;

@@ -9,8 +9,8 @@
  * the worker's hold of the feeds that they read.
  *
  * A walk goes through a group in batches, each in one read section, and lets
- * the event loop run between them.  Its place is kept by a marker in the
- * queue, so that viewers may come and go meanwhile.
+ * the event loop run between them.  A viewer that leaves moves the cursor of
+ * the walk on, if it stands there.
  */
 
 
@@ -156,6 +156,10 @@ ngx_tscast_watch_leave(ngx_tscast_viewer_t *v)
 
     g = v->group;
     w = g->watch;
+
+    if (g->cursor == &v->queue) {
+        g->cursor = ngx_queue_next(&v->queue);
+    }
 
     ngx_queue_remove(&v->queue);
     g->count--;
@@ -459,7 +463,7 @@ ngx_tscast_group_begin(ngx_tscast_group_t *g)
     g->walking = 1;
     g->walked = ngx_current_msec;
 
-    ngx_queue_insert_head(&g->viewers, &g->marker);
+    g->cursor = ngx_queue_head(&g->viewers);
 
     ngx_tscast_group_walk(g);
 }
@@ -480,14 +484,13 @@ ngx_tscast_group_walk(ngx_tscast_group_t *g)
 
     for (n = 0; n < NGX_TSCAST_BATCH; n++) {
 
-        q = ngx_queue_next(&g->marker);
+        q = g->cursor;
 
         if (q == ngx_queue_sentinel(&g->viewers)) {
             break;
         }
 
-        ngx_queue_remove(&g->marker);
-        ngx_queue_insert_after(q, &g->marker);
+        g->cursor = ngx_queue_next(q);
 
         ngx_tscast_viewer_step(ngx_queue_data(q, ngx_tscast_viewer_t, queue),
                                &rd);
@@ -500,7 +503,7 @@ ngx_tscast_group_walk(ngx_tscast_group_t *g)
         return;
     }
 
-    ngx_queue_remove(&g->marker);
+    g->cursor = NULL;
     g->walking = 0;
 
     if (w->viewers == 0) {
@@ -545,10 +548,6 @@ ngx_tscast_watch_away(ngx_tscast_zone_t *zone)
                  qv != ngx_queue_sentinel(&g->viewers);
                  qv = ngx_queue_next(qv))
             {
-                if (qv == &g->marker) {
-                    continue;
-                }
-
                 v = ngx_queue_data(qv, ngx_tscast_viewer_t, queue);
 
                 if (v->away) {

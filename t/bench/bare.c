@@ -99,7 +99,8 @@ main(int argc, char **argv)
         }
     }
 
-    printf("{\"slow\": %ld}\n", slow);
+    printf("{\"slow\": %ld, \"mbit\": %.4f}\n", slow,
+           (double) ts.size * fps * 8 / 1e6);
 
     return 0;
 }

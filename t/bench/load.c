@@ -19,6 +19,8 @@
 
 #include "load.h"
 
+#include <linux/sock_diag.h>
+
 
 #define LOAD_EVENTS    512
 #define LOAD_PENDING   128
@@ -75,6 +77,8 @@ static double    cpu_before;
 static double    own_before;
 static long      pages_before;
 static long      pages_max;
+static long      pages_stalled;
+static double    unread;
 static uint64_t  looked;
 
 
@@ -208,10 +212,31 @@ load_begin(uint64_t now)
 }
 
 
+/*
+ * What TCP holds is looked at where it is most.  On the loopback it is of both
+ * sides: what our own sockets have received and not read is taken off later.
+ */
+
 static void
 load_resume(void)
 {
-    long  i;
+    long       i;
+    uint32_t   mem[SK_MEMINFO_VARS];
+    socklen_t  len;
+
+    pages_stalled = bench_tcp_pages();
+    unread = 0;
+
+    for (i = 0; i < load.viewers; i++) {
+        len = sizeof(mem);
+
+        if (viewers[i].state == load_watching
+            && getsockopt(viewers[i].fd, SOL_SOCKET, SO_MEMINFO, mem, &len)
+               == 0)
+        {
+            unread += mem[SK_MEMINFO_RMEM_ALLOC];
+        }
+    }
 
     for (i = 0; i < load.stall; i++) {
         load_viewer_watch(&viewers[i], 1);
@@ -323,7 +348,10 @@ load_report_stall(uint64_t now)
     }
 
     printf(", \"stall_cut\": %ld, \"stall_caught\": %ld"
-           ", \"stall_lost\": %" PRIu64, cut, caught, lost);
+           ", \"stall_lost\": %" PRIu64
+           ", \"tcp_unread\": %.1f, \"tcp_server\": %.1f",
+           cut, caught, lost, unread / 1e6,
+           (pages_stalled * sysconf(_SC_PAGESIZE) - unread) / 1e6);
 }
 
 

@@ -57,10 +57,12 @@ BEGIN {
 }
 
 use TSCast::Check;
+use TSCast::HTTP2;
 use TSCast::Net;
 use TSCast::Nginx;
 use TSCast::Publisher;
 use TSCast::Reader;
+use TSCast::TLS;
 use TSCast::TS;
 use TSCast::WebSocket;
 

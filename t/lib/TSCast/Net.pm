@@ -186,6 +186,20 @@ sub connections {
 }
 
 
+# inodes of the listening sockets of a port
+
+sub listening {
+    my ($port) = @_;
+
+    open my $in, '<', '/proc/net/tcp' or die $!;
+
+    my $local = sprintf ':%04X', $port;
+
+    return map { (split)[9] }
+           grep { (split)[1] =~ /$local\z/ && (split)[3] eq '0A' } <$in>;
+}
+
+
 # waits until $what->() is true; the last resort where there is no descriptor
 # to wait on
 

@@ -87,6 +87,26 @@ sub binary {
 }
 
 
+# what nginx -V says, whether it was built with some module
+
+my $BUILT;
+
+sub built {
+    return $BUILT //= _capture(binary(), '-V');
+}
+
+
+# kilobytes of a process that are its own
+
+sub own_memory {
+    my ($self, $pid) = @_;
+
+    my ($kb) = (_slurp("/proc/$pid/status") // '') =~ /^RssAnon:\s+(\d+)/m;
+
+    return $kb // die "no RssAnon of $pid";
+}
+
+
 sub modules_dir {
     return $ENV{TSCAST_MODULES_DIR} || "$ROOT/build";
 }
@@ -138,7 +158,7 @@ sub other_port {
 sub conf {
     my ($self) = @_;
 
-    my $built = $self->{built} //= _capture(binary(), '-V');
+    my $built = built();
 
     my %part = (
         LOAD => join("\n", map { "load_module $_;" } modules()),
@@ -271,8 +291,15 @@ sub workers {
     for my $pid (_children($self->{master})) {
         my $title = _slurp("/proc/$pid/cmdline") // next;
 
-        next if $title !~ /worker process/;
-        next if !$opt{all} && $title =~ /shutting down/;
+        # valgrind hides the titles: its old workers do not listen
+
+        if ($title =~ /\Anginx: /) {
+            next if $title !~ /worker process/;
+            next if !$opt{all} && $title =~ /shutting down/;
+
+        } else {
+            next if !$opt{all} && !$self->_listens($pid);
+        }
 
         push @pids, $pid;
     }
@@ -280,6 +307,23 @@ sub workers {
     @pids = sort { $a <=> $b } @pids;
 
     return @pids;
+}
+
+
+# has the process a listening socket of ours?
+
+sub _listens {
+    my ($self, $pid) = @_;
+
+    my %listening = map { $_ => 1 } TSCast::Net::listening($self->{port});
+
+    for my $fd (glob "/proc/$pid/fd/*") {
+        my $to = readlink($fd) // next;
+
+        return 1 if $to =~ /\Asocket:\[(\d+)\]/ && $listening{$1};
+    }
+
+    return 0;
 }
 
 
@@ -392,8 +436,10 @@ sub connect_to_worker {
 
     my @workers = $self->workers;
 
+    my $port = delete $opt{port} // $self->{port};
+
     for my $try (1 .. 40) {
-        my @socks = map { TSCast::Net::dial($self->{port}, %opt) } 1 .. 8;
+        my @socks = map { TSCast::Net::dial($port, %opt) } 1 .. 8;
         my $found;
 
         for my $s (@socks) {

@@ -28,6 +28,7 @@ package TSCast::Reader;
 #
 #     {status} {head} {h}   status, the head's text, its headers by lower name
 #     {body} {bytes}        what came, without chunks and frames
+#     {trailer}             what came behind the last chunk
 #     {check}               a TSCast::Check that has seen it all
 #     {end}                 undef while it lasts; then "complete" (the last
 #                           chunk, or a close frame, or all of the length),
@@ -327,7 +328,8 @@ sub _chunks {
         }
 
         if ($self->{last_chunk}) {
-            $self->{buf} =~ s/\A\r\n// or last;
+            $self->{buf} =~ s/\A((?:[^\r\n]+\r\n)*)\r\n// or last;
+            $self->{trailer} = $1;
             $self->{end} ||= 'complete';
             return;
         }
