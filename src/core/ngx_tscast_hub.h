@@ -227,7 +227,7 @@ char *ngx_tscast_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* ngx_tscast_slot.c */
 
-ngx_int_t ngx_tscast_slot_take(ngx_tscast_zone_t *zone, ngx_log_t *log);
+void ngx_tscast_slot_take(ngx_tscast_zone_t *zone);
 void ngx_tscast_slot_leave(ngx_tscast_zone_t *zone);
 void ngx_tscast_slot_sweep(ngx_tscast_zone_t *zone, ngx_log_t *log);
 void ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log);

@@ -169,9 +169,7 @@ ngx_tscast_init_process(ngx_cycle_t *cycle)
 
         ngx_queue_init(&zones[i]->publishers);
 
-        if (ngx_tscast_slot_take(zones[i], cycle->log) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        ngx_tscast_slot_take(zones[i]);
     }
 
     ngx_tscast_round_dumb.fd = (ngx_socket_t) -1;

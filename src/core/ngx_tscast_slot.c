@@ -37,10 +37,9 @@ static void ngx_tscast_slot_recover(ngx_tscast_zone_t *zone, ngx_log_t *log);
 
 /* makes the slot of this process ready; what a former owner left is swept */
 
-ngx_int_t
-ngx_tscast_slot_take(ngx_tscast_zone_t *zone, ngx_log_t *log)
+void
+ngx_tscast_slot_take(ngx_tscast_zone_t *zone)
 {
-    size_t                 size;
     ngx_uint_t             n;
     ngx_tscast_slot_t     *slot;
     ngx_tscast_zone_sh_t  *sh;
@@ -50,43 +49,22 @@ ngx_tscast_slot_take(ngx_tscast_zone_t *zone, ngx_log_t *log)
 
     slot = sh->slots[n];
 
-    if (slot && slot->pid) {
+    if (slot->pid) {
         ngx_tscast_slot_clear(zone, n, slot->pid, slot->start);
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    slot = sh->slots[n];
+    slot->start = ngx_tscast_slot_start(ngx_pid, NULL);
+    slot->pid = ngx_pid;
 
-    if (slot == NULL) {
-        size = sizeof(ngx_tscast_slot_t)
-               + (sh->max_streams / 64 - 1) * sizeof(uint64_t);
-
-        slot = ngx_slab_calloc_locked(zone->shpool, size);
-        sh->slots[n] = slot;
-    }
-
-    if (slot) {
-        slot->start = ngx_tscast_slot_start(ngx_pid, NULL);
-        slot->pid = ngx_pid;
-
-        if (sh->nslots <= n) {
-            __atomic_store_n(&sh->nslots, n + 1, __ATOMIC_SEQ_CST);
-        }
+    if (sh->nslots <= n) {
+        __atomic_store_n(&sh->nslots, n + 1, __ATOMIC_SEQ_CST);
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    if (slot == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, log, 0,
-                      "no memory for a worker's slot in zone \"%V\"",
-                      &zone->name);
-        return NGX_ERROR;
-    }
-
     zone->slot = slot;
-
-    return NGX_OK;
 }
 
 
@@ -146,7 +124,7 @@ ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log)
     for (n = 0; n < zone->sh->nslots; n++) {
         slot = zone->sh->slots[n];
 
-        if (slot == NULL || slot == zone->slot) {
+        if (slot == zone->slot) {
             continue;
         }
 

@@ -23,6 +23,9 @@
 /* zone, window and buffer that serve one stream, of a few chunks */
 #define NGX_TSCAST_MIN_ZONE    (1024 * 1024)
 
+/* bytes; two slots do not share a cache line */
+#define NGX_TSCAST_LINE        64
+
 /* of a zone: what is not for chunks */
 #define ngx_tscast_zone_meta(size)  (192 * 1024 + (size) / 8)
 
@@ -31,6 +34,8 @@ static char *ngx_tscast_zone_params(ngx_conf_t *cf, ngx_tscast_zone_t *zone);
 static ngx_int_t ngx_tscast_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_int_t ngx_tscast_zone_reuse(ngx_tscast_zone_t *zone);
 static ngx_int_t ngx_tscast_zone_create(ngx_tscast_zone_t *zone);
+static ngx_int_t ngx_tscast_zone_slots(ngx_tscast_zone_t *zone,
+    ngx_tscast_zone_sh_t *sh, ngx_uint_t streams);
 static void ngx_tscast_zone_bind(ngx_tscast_zone_t *zone);
 
 
@@ -324,6 +329,10 @@ ngx_tscast_zone_create(ngx_tscast_zone_t *zone)
         return NGX_ERROR;
     }
 
+    if (ngx_tscast_zone_slots(zone, sh, streams) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     sh->magic = NGX_TSCAST_MAGIC;
     sh->layout = NGX_TSCAST_LAYOUT;
     ngx_memcpy(sh->sizes, ngx_tscast_sizes, sizeof(ngx_tscast_sizes));
@@ -349,6 +358,32 @@ ngx_tscast_zone_create(ngx_tscast_zone_t *zone)
     zone->sh = sh;
 
     ngx_tscast_zone_bind(zone);
+
+    return NGX_OK;
+}
+
+
+/* all that there can be, so that no worker finds the slab full */
+
+static ngx_int_t
+ngx_tscast_zone_slots(ngx_tscast_zone_t *zone, ngx_tscast_zone_sh_t *sh,
+    ngx_uint_t streams)
+{
+    u_char      *p;
+    size_t       size;
+    ngx_uint_t   i;
+
+    size = sizeof(ngx_tscast_slot_t) + (streams / 64 - 1) * sizeof(uint64_t);
+    size = ngx_align(size, NGX_TSCAST_LINE);
+
+    p = ngx_slab_calloc(zone->shpool, NGX_MAX_PROCESSES * size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_MAX_PROCESSES; i++) {
+        sh->slots[i] = (ngx_tscast_slot_t *) (p + i * size);
+    }
 
     return NGX_OK;
 }
