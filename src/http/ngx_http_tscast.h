@@ -79,6 +79,9 @@ extern const ngx_tscast_framing_t  ngx_http_tscast_ws_framing;
 ngx_int_t ngx_http_tscast_prepare(ngx_http_request_t *r,
     ngx_http_tscast_address_t *address, ngx_http_tscast_ctx_t **pctx);
 
+/* an encoder that does not read its answer is to notice: closes soon */
+void ngx_http_tscast_refuse(ngx_http_request_t *r);
+
 ngx_int_t ngx_http_tscast_ingest(ngx_http_request_t *r,
     ngx_http_tscast_ingest_conf_t *icf);
 

@@ -21,7 +21,6 @@
 #define NGX_HTTP_TSCAST_READS  4
 
 
-static void ngx_http_tscast_ingest_linger(ngx_http_request_t *r);
 static void ngx_http_tscast_ingest_body(ngx_http_request_t *r);
 static void ngx_http_tscast_ingest_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tscast_ingest_take(ngx_http_request_t *r,
@@ -41,8 +40,6 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     ngx_http_cleanup_t      *cln;
     ngx_http_tscast_ctx_t   *ctx;
     ngx_tscast_publisher_t  *pub;
-
-    ngx_http_tscast_ingest_linger(r);
 
     if (r->headers_in.content_length_n < 0 && !r->headers_in.chunked
         && r->http_version < NGX_HTTP_VERSION_20)
@@ -103,19 +100,6 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     }
 
     return NGX_DONE;
-}
-
-
-/* error_page may lead to a location where an encoder would linger on */
-
-static void
-ngx_http_tscast_ingest_linger(ngx_http_request_t *r)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    r->lingering_time = ngx_time() + (time_t) (clcf->lingering_time / 1000);
 }
 
 
@@ -224,7 +208,9 @@ ngx_http_tscast_ingest_end(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
 {
     ngx_tscast_unpublish(ctx->publisher);
 
-    ngx_http_tscast_ingest_linger(r);
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_tscast_refuse(r);
+    }
 
     ngx_http_finalize_request(r, rc);
 }

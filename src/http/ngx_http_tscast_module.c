@@ -135,13 +135,20 @@ static ngx_http_variable_t  ngx_http_tscast_vars[] = {
 static ngx_int_t
 ngx_http_tscast_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
     ngx_uint_t                   level;
     ngx_http_tscast_loc_conf_t  *tlcf;
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tscast_module);
 
     if (tlcf->ingest && (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT))) {
-        return ngx_http_tscast_ingest(r, tlcf->ingest);
+        rc = ngx_http_tscast_ingest(r, tlcf->ingest);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_tscast_refuse(r);
+        }
+
+        return rc;
     }
 
     if (tlcf->play && (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -154,10 +161,29 @@ ngx_http_tscast_handler(ngx_http_request_t *r)
                   "method \"%V\" is not for a stream", &r->method_name);
 
     /* it may be an encoder, at the wrong door */
-
-    r->lingering_time = ngx_time() + NGX_HTTP_TSCAST_LINGERING / 1000;
+    ngx_http_tscast_refuse(r);
 
     return NGX_HTTP_NOT_ALLOWED;
+}
+
+
+/* set here, it holds wherever error_page may lead */
+
+void
+ngx_http_tscast_refuse(ngx_http_request_t *r)
+{
+    ngx_msec_t                   lingering;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_tscast_loc_conf_t  *tlcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tscast_module);
+
+    lingering = tlcf->ingest ? clcf->lingering_time
+                             : NGX_HTTP_TSCAST_LINGERING;
+
+    r->lingering_time = ngx_time() + (time_t) (lingering / 1000);
+    r->keepalive = 0;
 }
 
 
