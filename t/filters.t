@@ -493,7 +493,8 @@ for my $version (@versions) {
         cmp_ok(length $v->{body}, '<', 1000, 'without it');
     }
 
-    is(fetch($version, '/asked.html')->{status}, 500, 'nor can it say yes or no')
+    is(fetch($version, '/asked.html')->{status}, 500,
+       'nor can it say yes or no')
         if $has{auth_request};
 }
 
