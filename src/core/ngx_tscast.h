@@ -43,9 +43,8 @@
 #define NGX_TSCAST_FRAME       (16384 / NGX_TSCAST_TS_PACKET                  \
                                 * NGX_TSCAST_TS_PACKET)
 
-/* room for what a framing writes before and after a frame's media */
+/* room for what a framing writes before the media of a frame */
 #define NGX_TSCAST_FRAME_HEAD  16
-#define NGX_TSCAST_FRAME_TAIL  2
 
 #define NGX_TSCAST_START_KEY     0
 #define NGX_TSCAST_START_LIVE    1

@@ -32,7 +32,6 @@
 #define NGX_HTTP_TSCAST_WS_UTF8      1007
 #define NGX_HTTP_TSCAST_WS_POLICY    1008
 #define NGX_HTTP_TSCAST_WS_TOO_BIG   1009
-#define NGX_HTTP_TSCAST_WS_INTERNAL  1011
 
 /* RFC 6455, 5.5: payload of a control frame */
 #define NGX_HTTP_TSCAST_WS_CONTROL   125
