@@ -176,7 +176,9 @@ sub state_of {
 
 # descriptors
 
-{
+SKIP: {
+    skip 'valgrind has limits of its own', 1 if $ENV{VALGRIND};
+
     my $ngx = TSCast::Nginx->new(
         workers => 2, main => 'worker_rlimit_nofile 140;',
         tscast => 'zone live 8m;', server => $doors,
@@ -227,7 +229,7 @@ sub state_of {
 
 {
     my $ngx = TSCast::Nginx->new(
-        workers => 2, tscast => 'zone live 1m window=1s;', server => $doors,
+        workers => 2, tscast => 'zone live 1m window=3s;', server => $doors,
     )->start;
 
     my $base = state_of($ngx, 1);
@@ -310,7 +312,7 @@ SKIP: {
     skip 'no compiler', 1 if !$cc;
 
     my $ngx = TSCast::Nginx->new(
-        workers => 2, tscast => 'zone live 8m window=1s;',
+        workers => 2, tscast => 'zone live 8m window=3s;',
         http => 'keepalive_timeout 1s;',
         server => ($h2 ? 'listen 127.0.0.1:$PORT_1 http2;' : '') . $doors
                   . <<'END_OF_CONF',

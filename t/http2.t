@@ -19,17 +19,7 @@ plan skip_all => 'nginx has no HTTP/2'
 my $tls = TSCast::TLS::missing() eq '';
 my $curl = `curl -V 2>&1` =~ /\bHTTP2\b/;
 
-my $ngx = TSCast::Nginx->new(
-    workers => 2,
-    tscast => 'zone live 32m window=2s;',
-    http => 'http2_max_concurrent_streams 1000; keepalive_requests 100000;',
-    server => ($tls ? <<'END_OF_TLS' : '') . <<'END_OF_CONF',
-        listen 127.0.0.1:$PORT_2 ssl http2;
-        ssl_certificate $PREFIX/server.pem;
-        ssl_certificate_key $PREFIX/server.key;
-END_OF_TLS
-        listen 127.0.0.1:$PORT_1 http2;
-
+my $doors = <<'END_OF_CONF';
         location ~ ^/push/(?<stream>.+)$ { tscast_ingest live/$stream; }
         location ~ ^/brief/(?<stream>.+)$ {
             tscast_ingest live/$stream timeout=1s;
@@ -54,6 +44,24 @@ END_OF_TLS
             tscast_play live/$stream;
             send_timeout 1s;
         }
+END_OF_CONF
+
+# the same with a short window, for those who are to fall out of it
+
+(my $short = $doors) =~ s{\^/}{^/short/}g;
+
+$short =~ s{live/\$stream}{short/\$stream}g;
+
+my $ngx = TSCast::Nginx->new(
+    workers => 2,
+    tscast => 'zone live 48m; zone short 16m window=2s;',
+    http => 'http2_max_concurrent_streams 1000; keepalive_requests 100000;',
+    server => $doors . $short . ($tls ? <<'END_OF_TLS' : '') . <<'END_OF_CONF',
+        listen 127.0.0.1:$PORT_2 ssl http2;
+        ssl_certificate $PREFIX/server.pem;
+        ssl_certificate_key $PREFIX/server.key;
+END_OF_TLS
+        listen 127.0.0.1:$PORT_1 http2;
 END_OF_CONF
 );
 
@@ -286,14 +294,14 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
 {
     my $c = client(window => 1_000_000);
     my $pc = client();
-    my $p = $pc->request('/push/slow', method => 'PUT', body => 1);
+    my $p = $pc->request('/short/push/slow', method => 'PUT', body => 1);
     my $ts = TSCast::TS->new(seconds => 0, bitrate => 8_000_000, gop => 0.4);
 
     $p->send($ts->take(0.4));
 
-    my $good = viewer($c, '/live/slow', keep => 0);
-    my $skip = $c->request('/live/slow', keep => 0, hold => 1);
-    my $drop = $c->request('/drop/slow', keep => 0, hold => 1);
+    my $good = viewer($c, '/short/live/slow', keep => 0);
+    my $skip = $c->request('/short/live/slow', keep => 0, hold => 1);
+    my $drop = $c->request('/short/drop/slow', keep => 0, hold => 1);
 
     $_->status for $skip, $drop;
 
@@ -332,7 +340,7 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
 
     is($p->finish->status, 204, 'the publisher saw nothing of it');
     ok(up_to_date($ts, $good), 'and neither did the other viewer');
-    ok($ngx->wait_log(qr{ GET /live/slow live/slow \d+ [1-9]}, 5, 'access'),
+    ok($ngx->wait_log(qr{ GET /short/live/slow short/slow \d+ [1-9]}, 5, 'access'),
        'the skip is counted');
     $_->close for $c, $pc;
 }
@@ -342,13 +350,13 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
 {
     my $c = client(window => 1_000_000, total => 300_000, hold => 1);
     my ($gc, $pc) = map { client(window => 1_000_000) } 1 .. 2;
-    my $p = $pc->request('/push/stuck', method => 'PUT', body => 1);
+    my $p = $pc->request('/short/push/stuck', method => 'PUT', body => 1);
     my $ts = TSCast::TS->new(seconds => 0, bitrate => 8_000_000, gop => 0.4);
 
     $p->send($ts->take(0.4));
 
-    my $good = viewer($gc, '/live/stuck', keep => 0);
-    my @stuck = map { $c->request('/live/stuck', keep => 0) } 1 .. 8;
+    my $good = viewer($gc, '/short/live/stuck', keep => 0);
+    my @stuck = map { $c->request('/short/live/stuck', keep => 0) } 1 .. 8;
 
     for (1 .. 75) {
         $p->send($ts->take(0.04));
@@ -387,7 +395,7 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
 {
     my ($worker) = $ngx->workers;
     my $pc = client();
-    my $p = $pc->request('/push/stall', method => 'PUT', body => 1);
+    my $p = $pc->request('/short/push/stall', method => 'PUT', body => 1);
     my $ts = TSCast::TS->new(seconds => 0, bitrate => 8_000_000, gop => 0.4);
 
     $p->send($ts->take(0.4));
@@ -398,12 +406,12 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
                            $ngx->connect_to_worker($worker, port => $port))
     } 1 .. 5;
 
-    viewer($c[0], '/live/stall')->reset;
+    viewer($c[0], '/short/live/stall')->reset;
 
     my $before = $ngx->own_memory($worker);
     my @v = map {
         my $c = $_;
-        map { $c->request('/live/stall', hold => 1, keep => 0) } 1 .. 100
+        map { $c->request('/short/live/stall', hold => 1, keep => 0) } 1 .. 100
     } @c;
 
     my @memory;
@@ -426,11 +434,11 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
     $pc->close;
 
     my $c = client(window => 65_535, total => 65_535 + 2**20);
-    my $q = $c->request('/push/stall', method => 'PUT', body => 1);
+    my $q = $c->request('/short/push/stall', method => 'PUT', body => 1);
 
     $q->send($ts->take(0.4));
 
-    my $s = viewer($c, '/hurry/stall', hold => 1);
+    my $s = viewer($c, '/short/hurry/stall', hold => 1);
     my $start = time;
 
     TSCast::Net::until_true(6, sub {
@@ -440,7 +448,7 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
 
     is($s->{end}, 'reset', 'who reads nothing for send_timeout is closed');
     cmp_ok(time - $start, '>', 0.9, 'not before');
-    ok($ngx->wait_log(qr{^(200|408) \d+ GET /hurry/stall }m, 3, 'access'),
+    ok($ngx->wait_log(qr{^(200|408) \d+ GET /short/hurry/stall }m, 3, 'access'),
        'and logged');
     is($q->finish->status, 204, 'its connection goes on');
     $c->close;

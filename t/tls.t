@@ -47,11 +47,18 @@ my $locations = <<'END_OF_CONF';
         }
 END_OF_CONF
 
+# the same with a short window, for those who are to fall out of it
+
+(my $short = $locations) =~ s/\A.*?(?= +location)//s;
+
+$short =~ s{\^/}{^/short/}g;
+$short =~ s{live/\$stream}{short/\$stream}g;
+
 my $ngx = TSCast::Nginx->new(
     workers => 2,
-    tscast => 'zone live 32m window=2s;',
+    tscast => 'zone live 32m; zone short 16m window=2s;',
     server => "listen 127.0.0.1:\$PORT_1 ssl; ssl_verify_client optional;\n"
-              . $locations,
+              . $locations . $short,
     http => <<"END_OF_CONF",
     server {
         listen 127.0.0.1:\$PORT_2 ssl;
@@ -217,13 +224,13 @@ for my $to ($port, $small) {
 
 {
     my $ts = TSCast::TS->new(seconds => 0, bitrate => 12_000_000, gop => 0.4);
-    my $p = publisher('/push/slow');
+    my $p = publisher('/short/push/slow');
 
     $p->send($ts->take(0.4));
 
-    my $good = viewer('ws', '/live/slow', keep => 0);
-    my @skip = map { viewer($_, '/live/slow', keep => 0) } qw(http ws);
-    my @drop = map { viewer($_, '/drop/slow', keep => 0) } qw(http ws);
+    my $good = viewer('ws', '/short/live/slow', keep => 0);
+    my @skip = map { viewer($_, '/short/live/slow', keep => 0) } qw(http ws);
+    my @drop = map { viewer($_, '/short/drop/slow', keep => 0) } qw(http ws);
 
     $_->{paused} = 1 for @skip, @drop;
 

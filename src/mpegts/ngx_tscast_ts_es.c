@@ -21,7 +21,6 @@
 /* PES packets without random_access_indicator until it is given up */
 #define NGX_TSCAST_TS_MISSES       100
 
-#define NGX_TSCAST_TS_PES_HEADER   9
 #define NGX_TSCAST_TS_PES_PADDING  0xbe
 
 #define NGX_TSCAST_TS_SEI_RECOVERY_POINT  6
