@@ -340,8 +340,8 @@ for my $row (['/push/w', 524_288], ['/small/w', 131_072]) {
 
     is($p->finish->status, 204, 'the publisher saw nothing of it');
     ok(up_to_date($ts, $good), 'and neither did the other viewer');
-    ok($ngx->wait_log(qr{ GET /short/live/slow short/slow \d+ [1-9]}, 5, 'access'),
-       'the skip is counted');
+    ok($ngx->wait_log(qr{ GET /short/live/slow short/slow \d+ [1-9]}, 5,
+                      'access'), 'the skip is counted');
     $_->close for $c, $pc;
 }
 

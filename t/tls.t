@@ -49,7 +49,7 @@ END_OF_CONF
 
 # the same with a short window, for those who are to fall out of it
 
-(my $short = $locations) =~ s/\A.*?(?= +location)//s;
+(my $short = $locations) =~ s/\A.*?(?= +location ~)//s;
 
 $short =~ s{\^/}{^/short/}g;
 $short =~ s{live/\$stream}{short/\$stream}g;
