@@ -218,16 +218,15 @@ ngx_http_tscast_play_header(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_tscast_play_flush(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
 {
-    ngx_buf_t    b;
-    ngx_chain_t  out;
+    ngx_chain_t       out;
+
+    /* the write filter keeps the buffer while the header waits, as it is */
+
+    static ngx_buf_t  b = { .flush = 1 };
 
     if (ctx->ws == NULL) {
         return ngx_http_send_special(r, NGX_HTTP_FLUSH);
     }
-
-    ngx_memzero(&b, sizeof(ngx_buf_t));
-
-    b.flush = 1;
 
     out.buf = &b;
     out.next = NULL;
