@@ -76,7 +76,9 @@ typedef struct ngx_tscast_viewer_s     ngx_tscast_viewer_t;
 typedef struct {
     /* writes what leads a frame of n media bytes, returns its length */
     size_t              (*head)(u_char *p, size_t n);
-    ngx_str_t             tail;
+
+    /* bytes of it that end the frame before: the first one goes without */
+    size_t                lead;
 } ngx_tscast_framing_t;
 
 

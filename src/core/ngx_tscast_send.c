@@ -21,8 +21,8 @@
 
 #define NGX_TSCAST_FRAMES  16
 
-/* head, two pieces of the ring, tail */
-#define NGX_TSCAST_PIECES  4
+/* head, two pieces of the ring */
+#define NGX_TSCAST_PIECES  3
 
 /* the most that a door can put between two frames of a slow viewer */
 #define NGX_TSCAST_REST    65536
@@ -45,12 +45,10 @@ typedef struct {
 } ngx_tscast_burst_t;
 
 
-static ngx_tscast_frame_t *ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
+static void ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, size_t media);
 static void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p,
     size_t n);
-static void ngx_tscast_burst_tail(ngx_tscast_burst_t *b,
-    ngx_tscast_viewer_t *v);
 static ngx_int_t ngx_tscast_burst_gather(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd);
 static ngx_int_t ngx_tscast_burst_send(ngx_tscast_burst_t *b,
@@ -59,9 +57,7 @@ static ngx_int_t ngx_tscast_send_keep(ngx_tscast_viewer_t *v,
     struct iovec *iov, ngx_uint_t n, size_t skip);
 
 
-const ngx_tscast_framing_t  ngx_tscast_framing_raw = {
-    NULL, ngx_null_string
-};
+const ngx_tscast_framing_t  ngx_tscast_framing_raw = { NULL, 0 };
 
 
 static ngx_tscast_burst_t  ngx_tscast_burst;
@@ -124,9 +120,8 @@ ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n)
     b->nframes = 0;
     b->niov = 0;
 
-    (void) ngx_tscast_burst_frame(b, v, n);
+    ngx_tscast_burst_frame(b, v, n);
     ngx_tscast_burst_piece(b, p, n);
-    ngx_tscast_burst_tail(b, v);
 
     if (ngx_tscast_burst_send(b, v, &media) == NGX_ERROR) {
         return NGX_ERROR;
@@ -146,46 +141,42 @@ ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n)
 }
 
 
-static ngx_tscast_frame_t *
+static void
 ngx_tscast_burst_frame(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     size_t media)
 {
+    size_t               n, lead;
     ngx_tscast_frame_t  *f;
 
     f = &b->frames[b->nframes++];
 
     f->first = b->niov;
+    f->last = b->niov;
     f->media = media;
     f->size = 0;
 
     if (v->framing->head) {
-        ngx_tscast_burst_piece(b, f->head, v->framing->head(f->head, media));
-    }
+        n = v->framing->head(f->head, media);
+        lead = (v->sent || b->nframes > 1) ? 0 : v->framing->lead;
 
-    return f;
+        ngx_tscast_burst_piece(b, f->head + lead, n - lead);
+    }
 }
 
 
 static void
 ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n)
 {
+    ngx_tscast_frame_t  *f;
+
     b->iov[b->niov].iov_base = p;
     b->iov[b->niov].iov_len = n;
     b->niov++;
 
-    b->frames[b->nframes - 1].size += n;
-}
+    f = &b->frames[b->nframes - 1];
 
-
-static void
-ngx_tscast_burst_tail(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
-{
-    if (v->framing->tail.len) {
-        ngx_tscast_burst_piece(b, v->framing->tail.data,
-                               v->framing->tail.len);
-    }
-
-    b->frames[b->nframes - 1].last = b->niov;
+    f->size += n;
+    f->last = b->niov;
 }
 
 
@@ -224,14 +215,12 @@ ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
             }
         }
 
-        (void) ngx_tscast_burst_frame(b, v, media);
+        ngx_tscast_burst_frame(b, v, media);
         ngx_tscast_burst_piece(b, p[0], ngx_min(n[0], media));
 
         if (p[1]) {
             ngx_tscast_burst_piece(b, p[1], media - n[0]);
         }
-
-        ngx_tscast_burst_tail(b, v);
 
         offset += media;
     }
