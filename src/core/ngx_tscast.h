@@ -57,6 +57,10 @@
 typedef enum {
     NGX_TSCAST_DOOR_HTTP = 0,
     NGX_TSCAST_DOOR_WEBSOCKET,
+    NGX_TSCAST_DOOR_TCP,
+    NGX_TSCAST_DOOR_UDP,
+    NGX_TSCAST_DOOR_RTMP,
+    NGX_TSCAST_DOOR_LINK,               /* pull and push of this node */
     NGX_TSCAST_DOORS
 } ngx_tscast_door_e;
 
@@ -159,6 +163,8 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_door_e       door;
     ngx_msec_t              timeout;    /* silence that frees the name */
     ngx_uint_t              takeover;
+    ngx_uint_t              inherit;    /* from older workers, same door:
+                                           they hear what we hear */
 
     /* read by the door */
 
@@ -183,6 +189,28 @@ struct ngx_tscast_publisher_s {
     unsigned                open:1;     /* PIDs of the newest RAP are not */
     unsigned                starved:1;  /* bytes were lost, and logged */
 };
+
+
+/*
+ * Parameters of directives
+ */
+
+/*
+ * "name=" includes the equals sign.  These return NGX_OK, or NGX_DECLINED
+ * when the parameter is another or its value is not valid.
+ */
+ngx_int_t ngx_tscast_param_enum(ngx_str_t *param, char *name,
+    ngx_conf_enum_t *e, ngx_uint_t *result);
+ngx_int_t ngx_tscast_param_msec(ngx_str_t *param, char *name,
+    ngx_msec_t *result);
+ngx_int_t ngx_tscast_param_number(ngx_str_t *param, char *name,
+    ngx_uint_t *result);
+ngx_int_t ngx_tscast_param_string(ngx_str_t *param, char *name,
+    ngx_str_t *result);
+
+extern ngx_conf_enum_t  ngx_tscast_switch_values[];    /* on, off */
+extern ngx_conf_enum_t  ngx_tscast_start_values[];
+extern ngx_conf_enum_t  ngx_tscast_lag_values[];
 
 
 /*

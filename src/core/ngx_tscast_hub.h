@@ -77,6 +77,8 @@ struct ngx_tscast_feed_s {
     ngx_queue_t              queue;         /* in stream->feeds */
     ngx_tscast_stream_t     *stream;
     ngx_uint_t               slot;          /* of the publisher */
+    ngx_uint_t               door;          /* NGX_TSCAST_DOOR_* */
+    ngx_uint_t               generation;    /* of the publisher's worker */
     ngx_uint_t               held;          /* by its publisher */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
     ngx_msec_t               began_at;
@@ -106,6 +108,7 @@ struct ngx_tscast_stream_s {
 typedef struct {
     ngx_pid_t                pid;           /* 0: nobody's */
     uint64_t                 start;         /* of the process, clock ticks */
+    ngx_uint_t               generation;    /* grows with each configuration */
     ngx_uint_t               pending;       /* atomic; a wake-up is due */
     uint64_t                 dirty[1];      /* atomic; bits of streams */
 } ngx_tscast_slot_t;
@@ -218,6 +221,9 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_tscast_module;
+
+/* of this process: how often the configuration had been read */
+extern ngx_uint_t    ngx_tscast_generation;
 
 
 /* ngx_tscast_zone.c */

@@ -66,6 +66,9 @@ ngx_module_t  ngx_tscast_module = {
 };
 
 
+ngx_uint_t  ngx_tscast_generation;
+
+
 static ngx_connection_t  ngx_tscast_round_dumb;
 
 static ngx_event_t  ngx_tscast_round_event = {
@@ -129,6 +132,8 @@ ngx_tscast_init_module(ngx_cycle_t *cycle)
 
     tcf = (ngx_tscast_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                              ngx_tscast_module);
+
+    ngx_tscast_generation++;
 
     if (tcf->zones.nelts && !ngx_test_config) {
         ngx_tscast_wake_open(cycle->log);

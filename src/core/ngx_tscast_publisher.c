@@ -30,6 +30,8 @@
 
 static ngx_int_t ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub,
     ngx_str_t *name);
+static ngx_uint_t ngx_tscast_publisher_yields(ngx_tscast_publisher_t *pub,
+    ngx_tscast_feed_t *feed);
 static ngx_int_t ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub,
     u_char *p, ngx_uint_t n);
 static void ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub,
@@ -112,7 +114,6 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
 static ngx_int_t
 ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
 {
-    ngx_msec_t            last;
     ngx_tscast_zone_t    *zone;
     ngx_tscast_feed_t    *feed;
     ngx_tscast_stream_t  *st;
@@ -133,11 +134,7 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
         feed = ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
                               queue);
 
-        last = __atomic_load_n(&feed->last, __ATOMIC_SEQ_CST);
-
-        if (!feed->ended && !pub->takeover
-            && ngx_tscast_since(last) <= pub->timeout)
-        {
+        if (!feed->ended && !ngx_tscast_publisher_yields(pub, feed)) {
             return NGX_TSCAST_BUSY;
         }
 
@@ -159,11 +156,36 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
         return NGX_TSCAST_NO_MEMORY;
     }
 
+    pub->feed->door = pub->door;
+
     pub->stream = st;
     pub->counters->published++;
     pub->counters->publishers++;
 
     return NGX_OK;
+}
+
+
+/* does the feed's publisher give way to this one? */
+
+static ngx_uint_t
+ngx_tscast_publisher_yields(ngx_tscast_publisher_t *pub,
+    ngx_tscast_feed_t *feed)
+{
+    ngx_int_t   newer;
+    ngx_msec_t  last;
+
+    if (pub->inherit && feed->door == pub->door) {
+        newer = (ngx_int_t) (ngx_tscast_generation - feed->generation);
+
+        if (newer != 0) {
+            return newer > 0;
+        }
+    }
+
+    last = __atomic_load_n(&feed->last, __ATOMIC_SEQ_CST);
+
+    return pub->takeover || ngx_tscast_since(last) > pub->timeout;
 }
 
 

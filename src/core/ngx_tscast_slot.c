@@ -57,6 +57,7 @@ ngx_tscast_slot_take(ngx_tscast_zone_t *zone)
 
     slot->start = ngx_tscast_slot_start(ngx_pid, NULL);
     slot->pid = ngx_pid;
+    slot->generation = ngx_tscast_generation;
 
     if (sh->nslots <= n) {
         __atomic_store_n(&sh->nslots, n + 1, __ATOMIC_SEQ_CST);

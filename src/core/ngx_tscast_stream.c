@@ -129,6 +129,7 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 
     feed->stream = st;
     feed->slot = ngx_process_slot;
+    feed->generation = ngx_tscast_generation;
     feed->held = 1;
     feed->began_at = ngx_current_msec;
     feed->last = ngx_current_msec;

@@ -34,32 +34,6 @@ static char *ngx_http_tscast_play_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_tscast_address(ngx_conf_t *cf,
     ngx_http_tscast_address_t *address);
-static ngx_int_t ngx_http_tscast_enum(ngx_str_t *value, char *name,
-    ngx_conf_enum_t *e, ngx_uint_t *result);
-static ngx_int_t ngx_http_tscast_msec(ngx_str_t *value, char *name,
-    ngx_msec_t *result);
-
-
-static ngx_conf_enum_t  ngx_http_tscast_takeover[] = {
-    { ngx_string("off"), 0 },
-    { ngx_string("on"), 1 },
-    { ngx_null_string, 0 }
-};
-
-
-static ngx_conf_enum_t  ngx_http_tscast_start[] = {
-    { ngx_string("key"), NGX_TSCAST_START_KEY },
-    { ngx_string("live"), NGX_TSCAST_START_LIVE },
-    { ngx_string("oldest"), NGX_TSCAST_START_OLDEST },
-    { ngx_null_string, 0 }
-};
-
-
-static ngx_conf_enum_t  ngx_http_tscast_lag[] = {
-    { ngx_string("skip"), NGX_TSCAST_LAG_SKIP },
-    { ngx_string("drop"), NGX_TSCAST_LAG_DROP },
-    { ngx_null_string, 0 }
-};
 
 
 static ngx_command_t  ngx_http_tscast_commands[] = {
@@ -433,14 +407,14 @@ ngx_http_tscast_ingest_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_http_tscast_enum(&value[i], "takeover=",
-                                 ngx_http_tscast_takeover, &icf->takeover)
+        if (ngx_tscast_param_enum(&value[i], "takeover=",
+                                  ngx_tscast_switch_values, &icf->takeover)
             == NGX_OK)
         {
             continue;
         }
 
-        if (ngx_http_tscast_msec(&value[i], "timeout=", &icf->timeout)
+        if (ngx_tscast_param_msec(&value[i], "timeout=", &icf->timeout)
             == NGX_OK
             && icf->timeout)
         {
@@ -494,21 +468,21 @@ ngx_http_tscast_play_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_http_tscast_enum(&value[i], "start=", ngx_http_tscast_start,
-                                 &pcf->start)
+        if (ngx_tscast_param_enum(&value[i], "start=",
+                                  ngx_tscast_start_values, &pcf->start)
             == NGX_OK
-            || ngx_http_tscast_enum(&value[i], "lag=", ngx_http_tscast_lag,
-                                    &pcf->lag)
+            || ngx_tscast_param_enum(&value[i], "lag=", ngx_tscast_lag_values,
+                                     &pcf->lag)
                == NGX_OK
-            || ngx_http_tscast_msec(&value[i], "flush=", &pcf->flush)
+            || ngx_tscast_param_msec(&value[i], "flush=", &pcf->flush)
                == NGX_OK
-            || ngx_http_tscast_msec(&value[i], "linger=", &pcf->linger)
+            || ngx_tscast_param_msec(&value[i], "linger=", &pcf->linger)
                == NGX_OK)
         {
             continue;
         }
 
-        if (ngx_http_tscast_msec(&value[i], "ping=", &pcf->ping) == NGX_OK
+        if (ngx_tscast_param_msec(&value[i], "ping=", &pcf->ping) == NGX_OK
             && pcf->ping)
         {
             continue;
@@ -553,60 +527,4 @@ ngx_http_tscast_address(ngx_conf_t *cf, ngx_http_tscast_address_t *address)
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* NGX_DECLINED when the parameter is another, or its value is not known */
-
-static ngx_int_t
-ngx_http_tscast_enum(ngx_str_t *value, char *name, ngx_conf_enum_t *e,
-    ngx_uint_t *result)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (ngx_strncmp(value->data, name, len) != 0) {
-        return NGX_DECLINED;
-    }
-
-    for ( /* void */ ; e->name.len; e++) {
-
-        if (e->name.len == value->len - len
-            && ngx_strncmp(e->name.data, value->data + len, e->name.len) == 0)
-        {
-            *result = e->value;
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_tscast_msec(ngx_str_t *value, char *name, ngx_msec_t *result)
-{
-    size_t     len;
-    ngx_int_t  msec;
-    ngx_str_t  s;
-
-    len = ngx_strlen(name);
-
-    if (ngx_strncmp(value->data, name, len) != 0) {
-        return NGX_DECLINED;
-    }
-
-    s.len = value->len - len;
-    s.data = value->data + len;
-
-    msec = ngx_parse_time(&s, 0);
-
-    if (msec == NGX_ERROR) {
-        return NGX_DECLINED;
-    }
-
-    *result = msec;
-
-    return NGX_OK;
 }
