@@ -27,6 +27,9 @@
 #endif
 
 
+/* the context of directives in tscast {} */
+#define NGX_TSCAST_CONF        0x02000000
+
 /* why a stream was not given, beside NGX_OK and NGX_ERROR */
 #define NGX_TSCAST_BAD_NAME    -21    /* not a name of a stream */
 #define NGX_TSCAST_NOT_FOUND   -22    /* no such stream */
@@ -49,6 +52,8 @@
 #define NGX_TSCAST_START_KEY     0
 #define NGX_TSCAST_START_LIVE    1
 #define NGX_TSCAST_START_OLDEST  2
+#define NGX_TSCAST_START_AT      3    /* the first RAP at or behind a place */
+#define NGX_TSCAST_START_EXACT   4    /* that very place, without tables */
 
 #define NGX_TSCAST_LAG_SKIP      0
 #define NGX_TSCAST_LAG_DROP      1
@@ -73,6 +78,16 @@ typedef struct ngx_tscast_ref_s        ngx_tscast_ref_t;
 typedef struct ngx_tscast_counters_s   ngx_tscast_counters_t;
 typedef struct ngx_tscast_publisher_s  ngx_tscast_publisher_t;
 typedef struct ngx_tscast_viewer_s     ngx_tscast_viewer_t;
+typedef struct ngx_tscast_record_s     ngx_tscast_record_t;
+typedef struct ngx_tscast_observer_s   ngx_tscast_observer_t;
+
+
+/* a place in a stream */
+
+typedef struct {
+    uint64_t              feed;         /* its id; 0: nowhere */
+    uint64_t              offset;
+} ngx_tscast_place_t;
 
 
 /* how a door wraps frames of media */
@@ -95,8 +110,9 @@ typedef ssize_t (*ngx_tscast_send_pt)(ngx_tscast_viewer_t *v,
 
 /*
  * The hub is done with the viewer: NGX_OK when the stream has ended,
- * NGX_ERROR, NGX_TSCAST_LAGGED or NGX_TSCAST_TIMED_OUT.  The door calls
- * ngx_tscast_viewer_leave() in there, or later.
+ * NGX_DONE when it was to stop and has, NGX_ERROR, NGX_TSCAST_LAGGED or
+ * NGX_TSCAST_TIMED_OUT.  The door calls ngx_tscast_viewer_leave() in there,
+ * or later.
  */
 typedef void (*ngx_tscast_close_pt)(ngx_tscast_viewer_t *v, ngx_int_t rc);
 
@@ -117,6 +133,7 @@ struct ngx_tscast_viewer_s {
     ngx_tscast_away_pt      away;       /* may be NULL */
     ngx_tscast_door_e       door;
     ngx_uint_t              start;      /* NGX_TSCAST_START_* */
+    ngx_tscast_place_t      place;      /* of START_AT and START_EXACT */
     ngx_uint_t              lag;        /* NGX_TSCAST_LAG_* */
     ngx_msec_t              flush;
     ngx_msec_t              linger;
@@ -134,6 +151,7 @@ struct ngx_tscast_viewer_s {
     ngx_tscast_ref_t       *ref;        /* the feed it reads, or NULL */
     uint64_t                last_id;    /* the last feed it has read */
     uint64_t                cursor;     /* offset of the next byte to send */
+    uint64_t                stop;       /* with stopping: where it ends */
     ngx_tscast_counters_t  *counters;
 
     u_char                 *rest;       /* of a frame sent in part */
@@ -146,10 +164,12 @@ struct ngx_tscast_viewer_s {
     unsigned                broken:1;   /* bytes are missing before cursor */
     unsigned                blocked:1;  /* the connection takes no more */
     unsigned                ending:1;   /* no more media */
+    unsigned                draining:1; /* it ends at the next RAP */
+    unsigned                stopping:1; /* which is at stop */
 };
 
 
-/* another has taken the stream over while this publisher was silent */
+/* another has taken the stream over */
 typedef void (*ngx_tscast_ousted_pt)(ngx_tscast_publisher_t *pub);
 
 
@@ -165,6 +185,7 @@ struct ngx_tscast_publisher_s {
     ngx_uint_t              takeover;
     ngx_uint_t              inherit;    /* from older workers, same door:
                                            they hear what we hear */
+    ngx_uint_t              weak;       /* gives way to all that are not */
 
     /* read by the door */
 
@@ -246,6 +267,18 @@ ngx_int_t ngx_tscast_publish(ngx_tscast_publisher_t *pub,
 ngx_int_t ngx_tscast_publisher_write(ngx_tscast_publisher_t *pub, u_char *p,
     size_t n);
 
+/*
+ * Before the first write: the stream's tables, which the publisher has seen
+ * before, and the continuity_counters at its first byte, which is a RAP.  With
+ * the id of another feed of the stream, it goes on where that one has ended.
+ */
+void ngx_tscast_publisher_prime(ngx_tscast_publisher_t *pub,
+    ngx_tscast_ts_tables_t *tables, ngx_tscast_ts_rap_t *rap,
+    uint64_t follows);
+
+/* id of the publisher's feed */
+uint64_t ngx_tscast_publisher_feed(ngx_tscast_publisher_t *pub);
+
 /* wakes the viewers: once after each batch of writes */
 void ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub);
 
@@ -290,6 +323,14 @@ ngx_int_t ngx_tscast_viewer_control(ngx_tscast_viewer_t *v, u_char *p,
  */
 ngx_int_t ngx_tscast_viewer_end(ngx_tscast_viewer_t *v, u_char *p, size_t n);
 
+/*
+ * Goes on up to the next RAP and calls v->close with NGX_DONE there.  Where
+ * that was, ngx_tscast_viewer_place() tells until the viewer leaves.
+ */
+void ngx_tscast_viewer_drain(ngx_tscast_viewer_t *v);
+void ngx_tscast_viewer_place(ngx_tscast_viewer_t *v,
+    ngx_tscast_place_t *place);
+
 /* harmless when it has left already */
 void ngx_tscast_viewer_leave(ngx_tscast_viewer_t *v);
 
@@ -301,6 +342,112 @@ ssize_t ngx_tscast_send_tls(ngx_tscast_viewer_t *v, struct iovec *iov,
 
 /* nothing before and after the media */
 extern const ngx_tscast_framing_t  ngx_tscast_framing_raw;
+
+
+/*
+ * Streams, for those that look for them
+ */
+
+/* 1 when the stream has a publisher that is not weak, or any with weak=1 */
+ngx_uint_t ngx_tscast_stream_live(ngx_tscast_zone_t *zone, ngx_str_t *name,
+    ngx_uint_t weak);
+
+/*
+ * The next stream from *i on that has a publisher; name->data has room for
+ * NGX_TSCAST_NAME_LEN bytes.  Moves *i behind it.  Returns NGX_OK, or NGX_DONE
+ * when there is no more.
+ */
+ngx_int_t ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
+    ngx_str_t *name);
+
+/* NGX_OK or NGX_TSCAST_BAD_NAME: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ - */
+ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);
+
+
+/*
+ * What the hub tells those that act on their own
+ */
+
+struct ngx_tscast_observer_s {
+    /* once a second, also while the worker waits for its last clients */
+    void                  (*round)(void);
+    /* the record of a link has become free */
+    void                  (*links)(void);
+    /* the worker is to leave: a last chance to hand things over */
+    void                  (*leave)(void);
+    /* by this worker, just now */
+    void                  (*published)(ngx_tscast_zone_t *zone,
+                                       ngx_str_t *name);
+    ngx_tscast_observer_t  *next;
+};
+
+/* in init_process */
+void ngx_tscast_observe(ngx_tscast_observer_t *observer);
+
+
+/*
+ * Records of links: who runs each, and how it is
+ */
+
+#define NGX_TSCAST_RECORD_ERROR  128    /* bytes of the last error */
+
+typedef enum {
+    NGX_TSCAST_LINK_IDLE = 0,           /* nobody runs it */
+    NGX_TSCAST_LINK_CONNECTING,
+    NGX_TSCAST_LINK_RUNNING,
+    NGX_TSCAST_LINK_WAITING,            /* for the next try */
+    NGX_TSCAST_LINK_YIELDING            /* a pull of what is published */
+} ngx_tscast_link_state_e;
+
+
+/* written by its owner, but for owner and heir, and offer by the heir */
+
+struct ngx_tscast_record_s {
+    ngx_str_node_t        sn;           /* "push name url": must be first */
+    ngx_queue_t           queue;
+    ngx_uint_t            owner;        /* slot + 1, under the mutex */
+    ngx_uint_t            heir;         /* slot + 1, under the mutex */
+    ngx_msec_t            released;
+
+    ngx_uint_t            state;        /* ngx_tscast_link_state_e */
+    ngx_msec_t            since;        /* of state */
+    ngx_uint_t            retries;      /* since it last ran */
+
+    uint64_t              connects;     /* times it ran */
+    uint64_t              failures;
+    uint64_t              bytes;        /* media, in or out */
+    uint64_t              packets;      /* datagrams, in or out */
+    uint64_t              lost;         /* datagrams not sent or not seen */
+    uint64_t              reordered;    /* datagrams */
+    uint64_t              refused;      /* datagrams, by ICMP */
+    ngx_uint_t            rtt;          /* microseconds, 0: not known */
+
+    ngx_tscast_place_t    place;        /* where the next owner goes on */
+    uint64_t              own[4];       /* the scheme's, the same */
+
+    uint64_t              offer;        /* atomic; see link_handover.c */
+    uint64_t              stop;         /* atomic */
+    uint64_t              last;         /* id of the feed that stopped */
+
+    ngx_uint_t            error_len;
+    u_char                error[NGX_TSCAST_RECORD_ERROR];
+    u_char                text[1];
+};
+
+/*
+ * Takes the link of this text, made if need be.  Returns NGX_OK for the owner,
+ * NGX_AGAIN for the heir of an older worker (with inherit), NGX_DECLINED when
+ * another has it, or this very worker, NGX_ERROR when the zone is full.
+ */
+ngx_int_t ngx_tscast_record_claim(ngx_tscast_zone_t *zone, ngx_str_t *text,
+    ngx_uint_t inherit, ngx_tscast_record_t **rec);
+
+/* the other workers are told */
+void ngx_tscast_record_release(ngx_tscast_zone_t *zone,
+    ngx_tscast_record_t *rec);
+
+/* 1 when workers of a newer configuration are there */
+ngx_uint_t ngx_tscast_successor(ngx_tscast_zone_t *zone);
 
 
 #endif /* _NGX_TSCAST_H_INCLUDED_ */

@@ -79,6 +79,9 @@ struct ngx_tscast_feed_s {
     ngx_uint_t               slot;          /* of the publisher */
     ngx_uint_t               door;          /* NGX_TSCAST_DOOR_* */
     ngx_uint_t               generation;    /* of the publisher's worker */
+    ngx_uint_t               weak;          /* gives way to others */
+    uint64_t                 follows;       /* id of the feed that this one
+                                               goes on with, byte for byte */
     ngx_uint_t               held;          /* by its publisher */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
     ngx_msec_t               began_at;
@@ -110,6 +113,7 @@ typedef struct {
     uint64_t                 start;         /* of the process, clock ticks */
     ngx_uint_t               generation;    /* grows with each configuration */
     ngx_uint_t               pending;       /* atomic; a wake-up is due */
+    ngx_uint_t               links;         /* atomic; a record was freed */
     uint64_t                 dirty[1];      /* atomic; bits of streams */
 } ngx_tscast_slot_t;
 
@@ -117,12 +121,16 @@ typedef struct {
 typedef struct {
     uint64_t                 magic;
     uint32_t                 layout;
-    uint32_t                 sizes[4];
+    uint32_t                 sizes[5];
 
     ngx_rbtree_t             rbtree;
     ngx_rbtree_node_t        sentinel;
 
     ngx_tscast_store_t       store;         /* chunks */
+
+    ngx_rbtree_t             records;       /* of links, by their text */
+    ngx_rbtree_node_t        no_record;
+    ngx_queue_t              record_queue;
 
     uint64_t                 serial;        /* of feeds */
     ngx_msec_t               window;        /* atomic; what there is room for */
@@ -217,9 +225,6 @@ typedef struct {
 } ngx_tscast_conf_t;
 
 
-#define NGX_TSCAST_CONF  0x02000000
-
-
 extern ngx_module_t  ngx_tscast_module;
 
 /* of this process: how often the configuration had been read */
@@ -243,13 +248,27 @@ void ngx_tscast_slot_bury(ngx_tscast_zone_t *zone, ngx_log_t *log);
 void ngx_tscast_wake_open(ngx_log_t *log);
 ngx_int_t ngx_tscast_wake_listen(ngx_cycle_t *cycle);
 void ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st);
+void ngx_tscast_wake_links(ngx_tscast_zone_t *zone);
 void ngx_tscast_wake_look(void);
 void ngx_tscast_hold(void);
 void ngx_tscast_release(void);
 
+/* ngx_tscast_record.c */
+
+void ngx_tscast_record_clear_locked(ngx_tscast_zone_t *zone,
+    ngx_uint_t slot);
+void ngx_tscast_record_sweep(ngx_tscast_zone_t *zone);
+
+/* ngx_tscast_observe.c */
+
+void ngx_tscast_observe_round(void);
+void ngx_tscast_observe_links(void);
+void ngx_tscast_observe_leave(void);
+void ngx_tscast_observe_published(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+
 /* ngx_tscast_stream.c */
 
-ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);
 ngx_tscast_stream_t *ngx_tscast_stream_find_locked(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
 ngx_tscast_stream_t *ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone,

@@ -224,6 +224,7 @@ ngx_tscast_round(ngx_event_t *ev)
     }
 
     ngx_tscast_wake_look();
+    ngx_tscast_observe_round();
 
     ngx_add_timer(ev, NGX_TSCAST_ROUND);
 }

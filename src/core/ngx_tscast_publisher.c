@@ -107,6 +107,8 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     ngx_log_error(NGX_LOG_INFO, pub->log, 0,
                   "stream \"%V/%V\" is published", &zone->name, name);
 
+    ngx_tscast_observe_published(zone, name);
+
     return NGX_OK;
 }
 
@@ -157,6 +159,7 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
     }
 
     pub->feed->door = pub->door;
+    pub->feed->weak = pub->weak;
 
     pub->stream = st;
     pub->counters->published++;
@@ -183,9 +186,56 @@ ngx_tscast_publisher_yields(ngx_tscast_publisher_t *pub,
         }
     }
 
+    if (feed->weak && !pub->weak) {
+        return 1;
+    }
+
     last = __atomic_load_n(&feed->last, __ATOMIC_SEQ_CST);
 
     return pub->takeover || ngx_tscast_since(last) > pub->timeout;
+}
+
+
+void
+ngx_tscast_publisher_prime(ngx_tscast_publisher_t *pub,
+    ngx_tscast_ts_tables_t *tables, ngx_tscast_ts_rap_t *rap,
+    uint64_t follows)
+{
+    u_char  *p;
+    size_t   n;
+
+    static u_char  buf[NGX_TSCAST_TS_MAX_START];
+
+    n = ngx_tscast_ts_start(buf, tables, rap, 0);
+
+    for (p = buf; p < buf + n; p += NGX_TSCAST_TS_PACKET) {
+        (void) ngx_tscast_ts_parse(&pub->parser, p, 0);
+    }
+
+    if (pub->parser.tables.ntables == 0) {
+        return;
+    }
+
+    pub->parser.packets = 0;
+    pub->tables = 1;
+    pub->feed->follows = follows;
+
+    ngx_tscast_facts_write(pub->feed, &pub->parser.tables, NULL, 0);
+
+    if (pub->parser.tables.npids == tables->npids
+        && ngx_memcmp(pub->parser.tables.pids, tables->pids,
+                      tables->npids * sizeof(uint16_t))
+           == 0)
+    {
+        ngx_memcpy(pub->parser.cc, rap->cc, sizeof(pub->parser.cc));
+    }
+}
+
+
+uint64_t
+ngx_tscast_publisher_feed(ngx_tscast_publisher_t *pub)
+{
+    return pub->feed->ring.id;
 }
 
 

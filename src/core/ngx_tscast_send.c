@@ -50,7 +50,7 @@ static void ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
 static void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p,
     size_t n);
 static ngx_int_t ngx_tscast_burst_gather(ngx_tscast_burst_t *b,
-    ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd);
+    ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
 static ngx_int_t ngx_tscast_burst_send(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, size_t *media);
 static ngx_int_t ngx_tscast_send_keep(ngx_tscast_viewer_t *v,
@@ -64,15 +64,17 @@ static ngx_tscast_burst_t  ngx_tscast_burst;
 
 
 /*
- * Sends from the cursor up to the head of the view.  Returns NGX_OK when all
- * of it is sent, NGX_AGAIN when the connection takes no more, NGX_DECLINED
- * when the bytes are no longer there, or NGX_ERROR.
+ * Sends from the cursor up to the head of the view, or to where the viewer is
+ * to stop.  Returns NGX_OK when all of it is sent, NGX_AGAIN when the
+ * connection takes no more, NGX_DECLINED when the bytes are no longer there,
+ * or NGX_ERROR.
  */
 
 ngx_int_t
 ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 {
     size_t               media;
+    uint64_t             head;
     ngx_int_t            rc, sent;
     ngx_tscast_burst_t  *b;
 
@@ -82,9 +84,11 @@ ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
         return NGX_DECLINED;
     }
 
-    while (v->cursor < rd->view.head) {
+    head = v->stopping ? ngx_min(rd->view.head, v->stop) : rd->view.head;
 
-        rc = ngx_tscast_burst_gather(b, v, rd);
+    while (v->cursor < head) {
+
+        rc = ngx_tscast_burst_gather(b, v, rd, head);
 
         if (b->nframes == 0) {
             return rc;
@@ -184,7 +188,7 @@ ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n)
 
 static ngx_int_t
 ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
-    ngx_tscast_reading_t *rd)
+    ngx_tscast_reading_t *rd, uint64_t head)
 {
     u_char    *p[2];
     size_t     n[2], media;
@@ -195,9 +199,9 @@ ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
 
     offset = v->cursor;
 
-    while (offset < rd->view.head && b->nframes < NGX_TSCAST_FRAMES) {
+    while (offset < head && b->nframes < NGX_TSCAST_FRAMES) {
 
-        media = ngx_min(rd->view.head - offset, NGX_TSCAST_FRAME);
+        media = ngx_min(head - offset, NGX_TSCAST_FRAME);
 
         p[0] = ngx_tscast_ring_at(&rd->feed->ring, &rd->view, offset, &n[0]);
 

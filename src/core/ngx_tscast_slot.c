@@ -109,6 +109,7 @@ ngx_tscast_slot_sweep(ngx_tscast_zone_t *zone, ngx_log_t *log)
     ngx_tscast_slot_bury(zone, log);
     ngx_tscast_slot_trim(zone);
     ngx_tscast_slot_recover(zone, log);
+    ngx_tscast_record_sweep(zone);
 }
 
 
@@ -227,6 +228,26 @@ ngx_tscast_slot_start(ngx_pid_t pid, u_char *state)
 }
 
 
+ngx_uint_t
+ngx_tscast_successor(ngx_tscast_zone_t *zone)
+{
+    ngx_uint_t          n;
+    ngx_tscast_slot_t  *slot;
+
+    for (n = 0; n < zone->sh->nslots; n++) {
+        slot = zone->sh->slots[n];
+
+        if (slot->pid
+            && (ngx_int_t) (slot->generation - ngx_tscast_generation) > 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* unless somebody else was quicker: clears what this very process left */
 
 static void
@@ -252,6 +273,8 @@ ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid,
 
     __atomic_store_n(&section->reading, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&section->writing, 0, __ATOMIC_SEQ_CST);
+
+    ngx_tscast_record_clear_locked(zone, n);
 
     for (i = 0; i < sh->nstreams; i++) {
         st = sh->streams[i];

@@ -16,13 +16,13 @@
 #include "ngx_tscast_hub.h"
 
 
+static ngx_uint_t ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st,
+    ngx_uint_t weak);
 static void ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_feed_t *feed);
 static void ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st);
 
-
-/* 1 to 128 bytes of A-Z a-z 0-9 . _ ~ - */
 
 ngx_int_t
 ngx_tscast_stream_check_name(ngx_str_t *name)
@@ -58,6 +58,68 @@ ngx_tscast_stream_find_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
     return (ngx_tscast_stream_t *)
                ngx_str_rbtree_lookup(&zone->sh->rbtree, name,
                                   ngx_crc32_short(name->data, name->len));
+}
+
+
+ngx_uint_t
+ngx_tscast_stream_live(ngx_tscast_zone_t *zone, ngx_str_t *name,
+    ngx_uint_t weak)
+{
+    ngx_uint_t            live;
+    ngx_tscast_stream_t  *st;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+    live = st ? ngx_tscast_stream_live_locked(st, weak) : 0;
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return live;
+}
+
+
+static ngx_uint_t
+ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st, ngx_uint_t weak)
+{
+    ngx_tscast_feed_t  *feed;
+
+    if (ngx_queue_empty(&st->feeds)) {
+        return 0;
+    }
+
+    feed = ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
+                          queue);
+
+    return !feed->ended && (weak || !feed->weak);
+}
+
+
+ngx_int_t
+ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
+    ngx_str_t *name)
+{
+    ngx_int_t             rc;
+    ngx_tscast_stream_t  *st;
+
+    rc = NGX_DONE;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    while (*i < zone->sh->nstreams && rc == NGX_DONE) {
+        st = zone->sh->streams[(*i)++];
+
+        if (st && ngx_tscast_stream_live_locked(st, 1)) {
+            name->len = st->sn.str.len;
+            ngx_memcpy(name->data, st->name, name->len);
+
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
 }
 
 

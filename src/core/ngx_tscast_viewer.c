@@ -32,10 +32,12 @@
 
 
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
+static void ngx_tscast_viewer_resume(ngx_tscast_viewer_t *v);
+static void ngx_tscast_viewer_look_ahead(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd,
     ngx_tscast_feed_t *feed);
 static ngx_int_t ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v);
-static ngx_int_t ngx_tscast_viewer_place(ngx_tscast_viewer_t *v,
+static ngx_int_t ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
 static ngx_uint_t ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t,
     ngx_tscast_ts_rap_t *rap);
@@ -142,6 +144,12 @@ ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v)
     v->wait = 1;
     v->first = (v->start != NGX_TSCAST_START_KEY);
 
+    if (v->start == NGX_TSCAST_START_AT || v->start == NGX_TSCAST_START_EXACT)
+    {
+        ngx_tscast_viewer_resume(v);
+        return;
+    }
+
     if (ngx_queue_empty(&w->refs)) {
         v->last_id = w->last_id;
         return;
@@ -165,6 +173,34 @@ ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v)
     if (v->start == NGX_TSCAST_START_OLDEST && v->cursor == ring->start) {
         /* nothing is missing */
         v->wait = 0;
+    }
+}
+
+
+/* from v->place on, or from the first feed after it */
+
+static void
+ngx_tscast_viewer_resume(ngx_tscast_viewer_t *v)
+{
+    ngx_tscast_ref_t  *ref;
+
+    v->last_id = v->place.feed - 1;
+
+    ref = ngx_tscast_watch_after(v->group->watch, v->last_id);
+
+    if (ref == NULL) {
+        return;
+    }
+
+    ref->viewers++;
+
+    v->ref = ref;
+    v->last_id = ref->feed->ring.id;
+    v->cursor = ref->feed->ring.start;
+
+    if (v->last_id == v->place.feed) {
+        v->cursor = ngx_max(v->cursor, v->place.offset);
+        v->wait = (v->start == NGX_TSCAST_START_AT);
     }
 }
 
@@ -209,10 +245,15 @@ ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
         rc = NGX_OK;
 
         if (v->wait) {
-            rc = ngx_tscast_viewer_place(v, rd);
+            rc = ngx_tscast_viewer_tune(v, rd);
         }
 
         if (rc == NGX_OK) {
+
+            if (v->draining && !v->stopping) {
+                ngx_tscast_viewer_look_ahead(v);
+            }
+
             rc = ngx_tscast_send_ring(v, rd);
         }
 
@@ -229,7 +270,16 @@ ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
             return;
         }
 
-        if (v->blocked || !rd->ended) {
+        if (v->blocked) {
+            return;
+        }
+
+        if (v->stopping ? v->cursor >= v->stop : v->draining && rd->ended) {
+            v->close(v, NGX_DONE);
+            return;
+        }
+
+        if (!rd->ended) {
             return;
         }
 
@@ -237,6 +287,23 @@ ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 
         v->ref->viewers--;
         v->ref = NULL;
+    }
+}
+
+
+/* for one that is to end: where the next RAP is */
+
+static void
+ngx_tscast_viewer_look_ahead(ngx_tscast_viewer_t *v)
+{
+    ngx_tscast_ts_rap_t  rap;
+
+    if (ngx_tscast_facts_find(v->ref->feed, v->cursor, 0,
+                              &ngx_tscast_viewer_tables, &rap)
+        == NGX_OK)
+    {
+        v->stopping = 1;
+        v->stop = rap.offset;
     }
 }
 
@@ -276,6 +343,7 @@ ngx_tscast_viewer_done(ngx_tscast_reading_t *rd)
 static ngx_int_t
 ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
 {
+    uint64_t             former;
     ngx_msec_t           ended;
     ngx_tscast_ref_t    *ref;
     ngx_tscast_watch_t  *w;
@@ -287,9 +355,17 @@ ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
     if (ref) {
         ref->viewers++;
 
+        former = v->last_id;
+
         v->ref = ref;
         v->last_id = ref->feed->ring.id;
         v->cursor = ref->feed->ring.start;
+
+        if (ref->feed->follows == former && !v->wait && v->sent) {
+            /* nothing is missing between the two */
+            return NGX_OK;
+        }
+
         v->wait = 1;
         v->first = 1;
         v->broken = (v->sent != 0);
@@ -316,7 +392,7 @@ ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
  */
 
 static ngx_int_t
-ngx_tscast_viewer_place(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
+ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 {
     size_t                len;
     uint64_t              from;
@@ -506,6 +582,35 @@ ngx_tscast_viewer_end(ngx_tscast_viewer_t *v, u_char *p, size_t n)
     v->ending = 1;
 
     return ngx_tscast_viewer_control(v, p, n);
+}
+
+
+void
+ngx_tscast_viewer_drain(ngx_tscast_viewer_t *v)
+{
+    ngx_tscast_reading_t  rd;
+
+    v->draining = 1;
+
+    if (v->wait || v->ref == NULL) {
+        /* it has sent nothing of the feed, or all */
+        v->close(v, NGX_DONE);
+        return;
+    }
+
+    rd.section = &v->group->watch->zone->sh->sections[ngx_process_slot];
+    rd.feed = NULL;
+
+    ngx_tscast_viewer_step(v, &rd);
+    ngx_tscast_viewer_done(&rd);
+}
+
+
+void
+ngx_tscast_viewer_place(ngx_tscast_viewer_t *v, ngx_tscast_place_t *place)
+{
+    place->feed = v->ref ? v->last_id : v->last_id + 1;
+    place->offset = v->ref ? v->cursor : 0;
 }
 
 

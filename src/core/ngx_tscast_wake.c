@@ -136,6 +136,7 @@ ngx_tscast_wake_listen(ngx_cycle_t *cycle)
     }
 
     c->log = cycle->log;
+    c->idle = 1;
 
     c->read->handler = ngx_tscast_wake_handler;
     c->read->log = cycle->log;
@@ -200,9 +201,54 @@ ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 }
 
 
+/* a link has lost its owner: somebody take it */
+
+void
+ngx_tscast_wake_links(ngx_tscast_zone_t *zone)
+{
+    uint64_t            one;
+    ngx_uint_t          n, nslots;
+    ngx_tscast_slot_t  *slot;
+
+    one = 1;
+    nslots = __atomic_load_n(&zone->sh->nslots, __ATOMIC_SEQ_CST);
+
+    for (n = 0; n < nslots; n++) {
+        slot = zone->sh->slots[n];
+
+        if (slot->pid == 0 || slot == zone->slot) {
+            continue;
+        }
+
+        __atomic_store_n(&slot->links, 1, __ATOMIC_SEQ_CST);
+
+        if (!__atomic_exchange_n(&slot->pending, 1, __ATOMIC_SEQ_CST)
+            && ngx_tscast_wakes_open)
+        {
+            (void) write(ngx_tscast_wakes[n % NGX_TSCAST_WAKES], &one,
+                         sizeof(uint64_t));
+        }
+    }
+}
+
+
 static void
 ngx_tscast_wake_handler(ngx_event_t *ev)
 {
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close) {
+        /* nginx closes idle connections, which is how a worker learns of
+           its leaving; ours stays */
+        c->close = 0;
+        c->idle = 0;
+
+        ngx_tscast_observe_leave();
+        return;
+    }
+
     ngx_tscast_wake_look();
 }
 
@@ -215,13 +261,14 @@ ngx_tscast_wake_handler(ngx_event_t *ev)
 void
 ngx_tscast_wake_look(void)
 {
-    ngx_uint_t           i;
+    ngx_uint_t           i, links;
     ngx_tscast_conf_t   *tcf;
     ngx_tscast_zone_t  **zones;
 
     tcf = (ngx_tscast_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                              ngx_tscast_module);
     zones = tcf->zones.elts;
+    links = 0;
 
     for (i = 0; i < tcf->zones.nelts; i++) {
 
@@ -229,8 +276,15 @@ ngx_tscast_wake_look(void)
             && __atomic_exchange_n(&zones[i]->slot->pending, 0,
                                    __ATOMIC_SEQ_CST))
         {
+            links |= __atomic_exchange_n(&zones[i]->slot->links, 0,
+                                         __ATOMIC_SEQ_CST);
+
             ngx_tscast_wake_zone(zones[i]);
         }
+    }
+
+    if (links) {
+        ngx_tscast_observe_links();
     }
 }
 

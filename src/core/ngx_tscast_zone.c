@@ -43,7 +43,8 @@ static const uint32_t  ngx_tscast_sizes[] = {
     sizeof(ngx_tscast_zone_sh_t),
     sizeof(ngx_tscast_stream_t),
     sizeof(ngx_tscast_feed_t),
-    sizeof(ngx_tscast_chunk_t)
+    sizeof(ngx_tscast_chunk_t),
+    sizeof(ngx_tscast_record_t)
 };
 
 
@@ -341,6 +342,8 @@ ngx_tscast_zone_create(ngx_tscast_zone_t *zone)
     sh->window = (ngx_msec_t) -1;
 
     ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&sh->records, &sh->no_record, ngx_str_rbtree_insert_value);
+    ngx_queue_init(&sh->record_queue);
     ngx_tscast_store_init(&sh->store, area, chunks);
 
     size = sizeof(" in tscast zone \"\"") + zone->name.len;

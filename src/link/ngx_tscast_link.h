@@ -1,0 +1,241 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+#ifndef _NGX_TSCAST_LINK_H_INCLUDED_
+#define _NGX_TSCAST_LINK_H_INCLUDED_
+
+
+/*
+ * Links: connections that this node opens itself.  A push reads a stream of
+ * this node as a viewer, a pull feeds one as a publisher.  What is common to
+ * all schemes is here; a scheme knows how to talk to its peer.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include "ngx_tscast.h"
+#include "ngx_tscast_url.h"
+
+
+/* the type of modules that bring schemes; their context is a scheme */
+#define NGX_TSCAST_MODULE  0x54435354    /* "TSCT" */
+
+/* flags of a scheme */
+#define NGX_TSCAST_SCHEME_PUSH      0x01
+#define NGX_TSCAST_SCHEME_PULL      0x02
+#define NGX_TSCAST_SCHEME_PATH      0x04    /* URLs may have a path */
+#define NGX_TSCAST_SCHEME_DATAGRAM  0x08    /* and have no order */
+
+/* bytes read at a time, of all links of a worker in turn */
+#define NGX_TSCAST_LINK_BUFFER      65536
+
+
+typedef struct ngx_tscast_link_s           ngx_tscast_link_t;
+typedef struct ngx_tscast_link_conf_s      ngx_tscast_link_conf_t;
+typedef struct ngx_tscast_link_handover_s  ngx_tscast_link_handover_t;
+
+
+typedef struct {
+    ngx_str_t              name;
+    ngx_uint_t             flags;
+    in_port_t              port;         /* default; 0: it must be given */
+
+    /*
+     * One parameter of the directive or of the URL's query.  Returns NGX_OK,
+     * or NGX_DECLINED when it is not the scheme's or not valid.
+     */
+    ngx_int_t            (*param)(ngx_conf_t *cf,
+                                  ngx_tscast_link_conf_t *lcf,
+                                  ngx_str_t *param);
+
+    /* all parameters have been read; NULL where there is nothing to check */
+    char                *(*conf)(ngx_conf_t *cf,
+                                 ngx_tscast_link_conf_t *lcf);
+
+    /*
+     * The address is known: connects.  Ends in ngx_tscast_link_up() or
+     * ngx_tscast_link_fail().
+     */
+    void                 (*start)(ngx_tscast_link_t *link);
+
+    /* closes what start has opened, in whatever state it is */
+    void                 (*stop)(ngx_tscast_link_t *link);
+
+    /*
+     * A push has sent all that it is to send, on an ordered connection: says
+     * so to the peer and ends in ngx_tscast_link_finish().
+     */
+    void                 (*drained)(ngx_tscast_link_t *link);
+} ngx_tscast_scheme_t;
+
+
+struct ngx_tscast_link_conf_s {
+    u_char                *file;         /* where it is configured */
+    ngx_uint_t             line;
+    ngx_uint_t             push;
+
+    ngx_shm_zone_t        *shm_zone;
+    ngx_str_t              pattern;      /* name of the stream or, with */
+    ngx_uint_t             prefix;       /* prefix, how it begins */
+
+    ngx_str_t              text;         /* URL and parameters as written */
+    ngx_str_t              address;      /* the URL */
+    ngx_tscast_url_t       url;
+    ngx_tscast_scheme_t   *scheme;
+    void                  *conf;         /* the scheme's */
+
+    ngx_addr_t            *addr;         /* of a literal host, or NULL */
+
+    ngx_msec_t             reconnect;    /* the first pause, and the */
+    ngx_msec_t             reconnect_max;    /* longest one */
+    ngx_msec_t             timeout;      /* connect, silence, no progress */
+    ngx_msec_t             flush;
+};
+
+
+struct ngx_tscast_link_s {
+    ngx_queue_t            queue;        /* of this worker's links */
+    ngx_tscast_link_conf_t  *conf;
+    ngx_tscast_zone_t     *zone;
+    ngx_tscast_record_t   *record;
+    ngx_str_t              name;         /* of the stream */
+    ngx_log_t              log;
+
+    ngx_event_t            timer;        /* of the state */
+    ngx_msec_t             began;        /* when it was up */
+    ngx_resolver_ctx_t    *resolve;
+
+    ngx_pool_t            *pool;         /* of one try */
+    struct sockaddr       *sockaddr;
+    socklen_t              socklen;
+    ngx_str_t              peer_name;    /* the address as text */
+    ngx_peer_connection_t  peer;
+    void                 (*connected)(ngx_tscast_link_t *link);
+    void                  *ctx;          /* the scheme's */
+
+    ngx_tscast_viewer_t    viewer;       /* of a push */
+    uint64_t               counted;      /* of viewer.sent */
+    ngx_tscast_publisher_t  publisher;   /* of a pull */
+    ngx_tscast_link_handover_t  *handover;
+
+    ngx_msec_t             left;         /* when the worker was to leave */
+
+    unsigned               up:1;
+    unsigned               failing:1;    /* that was logged */
+    unsigned               heir:1;
+    unsigned               leaving:1;
+    unsigned               publishing:1;
+    unsigned               drained:1;    /* all was sent: the peer may go */
+
+    u_char                 name_data[NGX_TSCAST_NAME_LEN];
+};
+
+
+typedef struct {
+    ngx_array_t            links;        /* ngx_tscast_link_conf_t * */
+    ngx_resolver_t        *resolver;
+    ngx_msec_t             resolver_timeout;
+} ngx_tscast_link_main_conf_t;
+
+
+extern ngx_module_t  ngx_tscast_link_module;
+
+
+/* ngx_tscast_link_conf.c */
+
+char *ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_tscast_link_check(ngx_cycle_t *cycle,
+    ngx_tscast_link_main_conf_t *lmcf);
+
+/* does the link's pattern fit the name? */
+ngx_uint_t ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf,
+    ngx_str_t *name);
+
+/* ngx_tscast_link.c */
+
+void ngx_tscast_link_init(ngx_cycle_t *cycle);
+
+/*
+ * The next state of a link.  After any of these the scheme touches nothing of
+ * its connection any more.  fail: it tries again later, and says why not now;
+ * up: it runs; finish: the link ends, the record goes to whom it may concern.
+ */
+void ngx_tscast_link_up(ngx_tscast_link_t *link);
+void ngx_cdecl ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err,
+    const char *fmt, ...);
+void ngx_tscast_link_finish(ngx_tscast_link_t *link);
+
+/* a pull whose stream has a publisher: waits until there is none */
+void ngx_tscast_link_yield(ngx_tscast_link_t *link);
+
+/* ngx_tscast_link_peer.c */
+
+/* resolves the host where need be and calls scheme->start */
+void ngx_tscast_link_connect(ngx_tscast_link_t *link);
+
+/*
+ * Opens a TCP connection; handler is called when it is there.  Failures go to
+ * ngx_tscast_link_fail() by themselves, also those after lcf->timeout.
+ */
+void ngx_tscast_link_tcp(ngx_tscast_link_t *link,
+    void (*handler)(ngx_tscast_link_t *link));
+
+void ngx_tscast_link_close(ngx_tscast_link_t *link);
+
+/* ngx_tscast_link_push.c */
+
+/*
+ * The peer can take the stream, by these framing and send functions.  The
+ * write handler of the connection is the push's from here on.
+ */
+void ngx_tscast_link_push_start(ngx_tscast_link_t *link,
+    const ngx_tscast_framing_t *framing, ngx_tscast_send_pt send);
+void ngx_tscast_link_push_leave(ngx_tscast_link_t *link);
+void ngx_tscast_link_push_stop(ngx_tscast_link_t *link);
+void ngx_tscast_link_push_count(ngx_tscast_link_t *link);
+
+/* ngx_tscast_link_pull.c */
+
+/*
+ * Bytes from the peer.  Returns NGX_OK, or anything else after which the link
+ * has gone on to its next state.
+ */
+ngx_int_t ngx_tscast_link_pull_data(ngx_tscast_link_t *link, u_char *p,
+    size_t n);
+
+/* once after each batch of data */
+void ngx_tscast_link_pull_flush(ngx_tscast_link_t *link);
+
+/* the peer has ended the stream as it should */
+void ngx_tscast_link_pull_end(ngx_tscast_link_t *link, const char *reason);
+void ngx_tscast_link_pull_leave(ngx_tscast_link_t *link);
+void ngx_tscast_link_pull_stop(ngx_tscast_link_t *link);
+
+/* NGX_OK or, as above, another */
+ngx_int_t ngx_tscast_link_pull_publish(ngx_tscast_link_t *link);
+
+/* ngx_tscast_link_handover.c */
+
+/*
+ * As ngx_tscast_link_pull_data(): for the owner while there is an offer, for
+ * the heir until it publishes.
+ */
+ngx_int_t ngx_tscast_link_handover_owner(ngx_tscast_link_t *link, u_char *p,
+    size_t n);
+ngx_int_t ngx_tscast_link_handover_heir(ngx_tscast_link_t *link, u_char *p,
+    size_t n);
+
+/* the heir has become the owner */
+ngx_int_t ngx_tscast_link_handover_take(ngx_tscast_link_t *link);
+void ngx_tscast_link_handover_free(ngx_tscast_link_t *link);
+
+
+#endif /* _NGX_TSCAST_LINK_H_INCLUDED_ */

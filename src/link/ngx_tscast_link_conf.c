@@ -1,0 +1,543 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * The directives push and pull.  What another block of the configuration may
+ * decide is looked at when all of it was read, with the line at hand.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_link.h"
+
+
+static char *ngx_tscast_link_stream(ngx_conf_t *cf,
+    ngx_tscast_link_conf_t *lcf, ngx_str_t *address);
+static char *ngx_tscast_link_url(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf);
+static char *ngx_tscast_link_variables(ngx_conf_t *cf,
+    ngx_tscast_link_conf_t *lcf);
+static ngx_tscast_scheme_t *ngx_tscast_link_scheme(ngx_cycle_t *cycle,
+    ngx_str_t *name);
+static const char *ngx_tscast_link_module_of(ngx_str_t *scheme);
+static char *ngx_tscast_link_params(ngx_conf_t *cf,
+    ngx_tscast_link_conf_t *lcf);
+static ngx_int_t ngx_tscast_link_param(ngx_conf_t *cf,
+    ngx_tscast_link_conf_t *lcf, ngx_str_t *param);
+static ngx_int_t ngx_tscast_link_reconnect(ngx_tscast_link_conf_t *lcf,
+    ngx_str_t *param);
+static char *ngx_tscast_link_text(ngx_conf_t *cf,
+    ngx_tscast_link_conf_t *lcf);
+static ngx_uint_t ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a,
+    ngx_tscast_link_conf_t *b);
+static ngx_uint_t ngx_tscast_link_same_peer(ngx_tscast_link_conf_t *a,
+    ngx_tscast_link_conf_t *b);
+
+
+char *
+ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tscast_link_main_conf_t *lmcf = conf;
+
+    ngx_str_t                *value;
+    ngx_tscast_link_conf_t   *lcf, **link;
+
+    value = cf->args->elts;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_tscast_link_conf_t));
+    if (lcf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     lcf->prefix = 0;
+     *     lcf->conf = NULL;
+     *     lcf->addr = NULL;
+     */
+
+    lcf->file = cf->conf_file->file.name.data;
+    lcf->line = cf->conf_file->line;
+    lcf->push = (value[0].len == 4 && value[0].data[2] == 's');
+    lcf->address = value[2];
+    lcf->reconnect = 1000;
+    lcf->reconnect_max = 30000;
+    lcf->timeout = 10000;
+    lcf->flush = 30;
+
+    if (ngx_tscast_link_stream(cf, lcf, &value[1]) != NGX_CONF_OK
+        || ngx_tscast_link_url(cf, lcf) != NGX_CONF_OK
+        || ngx_tscast_link_params(cf, lcf) != NGX_CONF_OK
+        || ngx_tscast_link_text(cf, lcf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    link = ngx_array_push(&lmcf->links);
+    if (link == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *link = lcf;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tscast_link_stream(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
+    ngx_str_t *address)
+{
+    ngx_str_t  name;
+
+    lcf->shm_zone = ngx_tscast_zone_add(cf, address, &lcf->pattern);
+    if (lcf->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    name = lcf->pattern;
+
+    if (name.data[name.len - 1] == '*') {
+        lcf->prefix = 1;
+        lcf->pattern.len--;
+        name.len--;
+    }
+
+    if (!(lcf->prefix && name.len == 0)
+        && ngx_tscast_stream_check_name(&name) != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid stream name in \"%V\"", address);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tscast_link_url(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
+{
+    char                 *err;
+    ngx_addr_t           *addr;
+    ngx_uint_t            flag;
+    ngx_tscast_url_t     *url;
+    ngx_tscast_scheme_t  *scheme;
+
+    url = &lcf->url;
+
+    err = ngx_tscast_url_parse(url, &lcf->address);
+
+    if (err) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL \"%V\": %s", &lcf->address, err);
+        return NGX_CONF_ERROR;
+    }
+
+    scheme = ngx_tscast_link_scheme(cf->cycle, &url->scheme);
+
+    if (scheme == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown scheme \"%V\" in \"%V\"%s", &url->scheme,
+                           &lcf->address,
+                           ngx_tscast_link_module_of(&url->scheme));
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->scheme = scheme;
+
+    flag = lcf->push ? NGX_TSCAST_SCHEME_PUSH : NGX_TSCAST_SCHEME_PULL;
+
+    if (!(scheme->flags & flag)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a %s over %V:// is not possible",
+                           lcf->push ? "push" : "pull", &url->scheme);
+        return NGX_CONF_ERROR;
+    }
+
+    if (url->port == 0) {
+        url->port = scheme->port;
+    }
+
+    if (url->port == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no port in URL \"%V\"", &lcf->address);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!(scheme->flags & NGX_TSCAST_SCHEME_PATH)
+        && (url->user.len || (url->path.len && url->path.data[0] == '/')))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V:// has no %s: \"%V\"", &url->scheme,
+                           url->user.len ? "user" : "path", &lcf->address);
+        return NGX_CONF_ERROR;
+    }
+
+    addr = ngx_pcalloc(cf->pool, sizeof(ngx_addr_t));
+    if (addr == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    switch (ngx_parse_addr(cf->pool, addr, url->host.data, url->host.len)) {
+
+    case NGX_OK:
+        ngx_inet_set_port(addr->sockaddr, url->port);
+        lcf->addr = addr;
+        break;
+
+    case NGX_ERROR:
+        return NGX_CONF_ERROR;
+
+    default: /* NGX_DECLINED: a name */
+
+        if (url->ipv6) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid address in \"%V\"", &lcf->address);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_tscast_link_variables(cf, lcf);
+}
+
+
+/* $name, of the stream, where the scheme has a path */
+
+static char *
+ngx_tscast_link_variables(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
+{
+    u_char  *p, *last;
+
+    last = lcf->address.data + lcf->address.len;
+
+    for (p = lcf->address.data; p < last; p++) {
+
+        if (*p != '$') {
+            continue;
+        }
+
+        if (p < lcf->url.path.data
+            || !(lcf->scheme->flags & NGX_TSCAST_SCHEME_PATH))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "only a path can have a variable: \"%V\"",
+                               &lcf->address);
+            return NGX_CONF_ERROR;
+        }
+
+        if (last - p < 5 || ngx_strncmp(p, "$name", 5) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "only the variable $name can be used in "
+                               "\"%V\"", &lcf->address);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_tscast_scheme_t *
+ngx_tscast_link_scheme(ngx_cycle_t *cycle, ngx_str_t *name)
+{
+    ngx_uint_t            i;
+    ngx_tscast_scheme_t  *scheme;
+
+    for (i = 0; cycle->modules[i]; i++) {
+
+        if (cycle->modules[i]->type != NGX_TSCAST_MODULE) {
+            continue;
+        }
+
+        scheme = cycle->modules[i]->ctx;
+
+        if (scheme->name.len == name->len
+            && ngx_strncmp(scheme->name.data, name->data, name->len) == 0)
+        {
+            return scheme;
+        }
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_tscast_link_module_of(ngx_str_t *scheme)
+{
+    if (scheme->len == 4 && ngx_strncmp(scheme->data, "rtmp", 4) == 0) {
+        return ", it needs ngx_rtmp_tscast_module.so";
+    }
+
+    return "";
+}
+
+
+static char *
+ngx_tscast_link_params(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
+{
+    ngx_str_t   *value, query, param;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 3; i < cf->args->nelts; i++) {
+        if (ngx_tscast_link_param(cf, lcf, &value[i]) != NGX_OK) {
+            param = value[i];
+            goto invalid;
+        }
+    }
+
+    if (!(lcf->scheme->flags & NGX_TSCAST_SCHEME_PATH)) {
+        query = lcf->url.query;
+
+        while (ngx_tscast_url_param(&query, &param) == NGX_OK) {
+
+            if (lcf->scheme->param == NULL
+                || lcf->scheme->param(cf, lcf, &param) != NGX_OK)
+            {
+                goto invalid;
+            }
+        }
+    }
+
+    if (lcf->scheme->conf) {
+        return lcf->scheme->conf(cf, lcf);
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &param);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_tscast_link_param(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
+    ngx_str_t *param)
+{
+    if (ngx_strncmp(param->data, "reconnect=", 10) == 0) {
+        return ngx_tscast_link_reconnect(lcf, param);
+    }
+
+    if (ngx_tscast_param_msec(param, "timeout=", &lcf->timeout) == NGX_OK) {
+        return lcf->timeout ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (lcf->push
+        && ngx_tscast_param_msec(param, "flush=", &lcf->flush) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (lcf->scheme->param) {
+        return lcf->scheme->param(cf, lcf, param);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* reconnect=1s, or reconnect=1s..30s */
+
+static ngx_int_t
+ngx_tscast_link_reconnect(ngx_tscast_link_conf_t *lcf, ngx_str_t *param)
+{
+    u_char     *p, *last;
+    ngx_int_t   min, max;
+    ngx_str_t   s;
+
+    s.data = param->data + sizeof("reconnect=") - 1;
+    last = param->data + param->len;
+
+    for (p = s.data; p < last && *p != '.'; p++) { /* void */ }
+
+    s.len = p - s.data;
+    min = ngx_parse_time(&s, 0);
+    max = min;
+
+    if (p < last) {
+
+        if (last - p < 3 || p[1] != '.') {
+            return NGX_DECLINED;
+        }
+
+        s.data = p + 2;
+        s.len = last - s.data;
+        max = ngx_parse_time(&s, 0);
+    }
+
+    if (min <= 0 || max < min) {
+        return NGX_DECLINED;
+    }
+
+    lcf->reconnect = min;
+    lcf->reconnect_max = max;
+
+    return NGX_OK;
+}
+
+
+/* what makes a link the same over a reload */
+
+static char *
+ngx_tscast_link_text(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (len = 0, i = 2; i < cf->args->nelts; i++) {
+        len += value[i].len + 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->text.data = p;
+    lcf->text.len = len - 1;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        p = ngx_cpymem(p, value[i].data, value[i].len);
+        *p++ = ' ';
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
+ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf, ngx_str_t *name)
+{
+    if (lcf->prefix) {
+        return name->len > lcf->pattern.len
+               && ngx_strncmp(name->data, lcf->pattern.data, lcf->pattern.len)
+                  == 0;
+    }
+
+    return name->len == lcf->pattern.len
+           && ngx_strncmp(name->data, lcf->pattern.data, name->len) == 0;
+}
+
+
+char *
+ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
+{
+    ngx_uint_t                i, n;
+    ngx_tscast_link_conf_t  **links, *lcf;
+
+    links = lmcf->links.elts;
+
+    for (i = 0; i < lmcf->links.nelts; i++) {
+        lcf = links[i];
+
+        if (!lcf->push && lcf->prefix
+            && !(lcf->scheme->flags & NGX_TSCAST_SCHEME_PATH))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "a pull over %V:// is of one stream in %s:%ui",
+                          &lcf->url.scheme, lcf->file, lcf->line);
+            return NGX_CONF_ERROR;
+        }
+
+        if (lcf->addr == NULL && lmcf->resolver == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "no resolver in tscast {} for the host name of "
+                          "\"%V\" in %s:%ui", &lcf->address, lcf->file,
+                          lcf->line);
+            return NGX_CONF_ERROR;
+        }
+
+        for (n = 0; n < lmcf->links.nelts; n++) {
+
+            if (n < i && lcf->push == links[n]->push
+                && lcf->shm_zone == links[n]->shm_zone
+                && lcf->prefix == links[n]->prefix
+                && lcf->pattern.len == links[n]->pattern.len
+                && ngx_strncmp(lcf->pattern.data, links[n]->pattern.data,
+                               lcf->pattern.len)
+                   == 0
+                && lcf->address.len == links[n]->address.len
+                && ngx_strncmp(lcf->address.data, links[n]->address.data,
+                               lcf->address.len)
+                   == 0)
+            {
+                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                              "duplicate %s of \"%V\" in %s:%ui",
+                              lcf->push ? "push" : "pull", &lcf->address,
+                              lcf->file, lcf->line);
+                return NGX_CONF_ERROR;
+            }
+
+            if (lcf->push && !links[n]->push
+                && ngx_tscast_link_overlap(lcf, links[n])
+                && ngx_tscast_link_same_peer(lcf, links[n]))
+            {
+                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                              "push to \"%V\" in %s:%ui feeds the pull in "
+                              "%s:%ui, which feeds it", &lcf->address,
+                              lcf->file, lcf->line, links[n]->file,
+                              links[n]->line);
+                return NGX_CONF_ERROR;
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* is there a name that fits both? */
+
+static ngx_uint_t
+ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a, ngx_tscast_link_conf_t *b)
+{
+    size_t  len;
+
+    if (a->shm_zone != b->shm_zone) {
+        return 0;
+    }
+
+    len = ngx_min(a->pattern.len, b->pattern.len);
+
+    if (ngx_strncmp(a->pattern.data, b->pattern.data, len) != 0) {
+        return 0;
+    }
+
+    return (a->prefix || a->pattern.len >= b->pattern.len)
+           && (b->prefix || b->pattern.len >= a->pattern.len);
+}
+
+
+/* datagrams that are sent to where datagrams are listened for */
+
+static ngx_uint_t
+ngx_tscast_link_same_peer(ngx_tscast_link_conf_t *a, ngx_tscast_link_conf_t *b)
+{
+    if (!(a->scheme->flags & b->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM)
+        || a->url.port != b->url.port)
+    {
+        return 0;
+    }
+
+    return a->url.host.len == b->url.host.len
+           && ngx_strncasecmp(a->url.host.data, b->url.host.data,
+                              a->url.host.len)
+              == 0;
+}

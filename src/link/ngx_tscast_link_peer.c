@@ -1,0 +1,279 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * From the host of a URL to an open connection.  All of it lives in the pool
+ * of the try, and goes with it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+
+#include "ngx_tscast_link.h"
+
+
+static ngx_int_t ngx_tscast_link_resolve(ngx_tscast_link_t *link);
+static void ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx);
+static ngx_int_t ngx_tscast_link_address(ngx_tscast_link_t *link,
+    struct sockaddr *sockaddr, socklen_t socklen);
+static void ngx_tscast_link_tcp_handler(ngx_event_t *ev);
+static ngx_int_t ngx_tscast_link_tcp_test(ngx_connection_t *c);
+
+
+void
+ngx_tscast_link_connect(ngx_tscast_link_t *link)
+{
+    ngx_tscast_link_conf_t  *lcf;
+
+    lcf = link->conf;
+
+    if (!link->heir) {
+        link->record->state = NGX_TSCAST_LINK_CONNECTING;
+        link->record->since = ngx_current_msec;
+    }
+
+    link->pool = ngx_create_pool(1024, &link->log);
+    if (link->pool == NULL) {
+        ngx_tscast_link_fail(link, 0, "no memory");
+        return;
+    }
+
+    ngx_add_timer(&link->timer, lcf->timeout);
+
+    if (lcf->addr == NULL) {
+
+        if (ngx_tscast_link_resolve(link) != NGX_OK) {
+            ngx_tscast_link_fail(link, 0, "%V cannot be resolved",
+                                 &lcf->url.host);
+        }
+
+        return;
+    }
+
+    if (ngx_tscast_link_address(link, lcf->addr->sockaddr, lcf->addr->socklen)
+        != NGX_OK)
+    {
+        ngx_tscast_link_fail(link, 0, "no memory");
+        return;
+    }
+
+    lcf->scheme->start(link);
+}
+
+
+static ngx_int_t
+ngx_tscast_link_resolve(ngx_tscast_link_t *link)
+{
+    ngx_resolver_ctx_t           *ctx;
+    ngx_tscast_link_main_conf_t  *lmcf;
+
+    lmcf = (ngx_tscast_link_main_conf_t *)
+               ngx_get_conf(ngx_cycle->conf_ctx, ngx_tscast_link_module);
+
+    ctx = ngx_resolve_start(lmcf->resolver, NULL);
+
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        return NGX_ERROR;
+    }
+
+    ctx->name = link->conf->url.host;
+    ctx->handler = ngx_tscast_link_resolved;
+    ctx->data = link;
+    ctx->timeout = lmcf->resolver_timeout;
+
+    link->resolve = ctx;
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        link->resolve = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            n;
+    ngx_tscast_link_t    *link;
+    ngx_resolver_addr_t  *addr;
+
+    link = ctx->data;
+
+    if (ctx->state) {
+        ngx_tscast_link_fail(link, 0, "%V cannot be resolved (%i: %s)",
+                             &ctx->name, ctx->state,
+                             ngx_resolver_strerror(ctx->state));
+        return;
+    }
+
+    /* the next one each time: the last may have been the wrong one */
+
+    n = (link->record->connects + link->record->failures) % ctx->naddrs;
+    addr = &ctx->addrs[n];
+
+    rc = ngx_tscast_link_address(link, addr->sockaddr, addr->socklen);
+
+    ngx_resolve_name_done(ctx);
+    link->resolve = NULL;
+
+    if (rc != NGX_OK) {
+        ngx_tscast_link_fail(link, 0, "no memory");
+        return;
+    }
+
+    link->conf->scheme->start(link);
+}
+
+
+static ngx_int_t
+ngx_tscast_link_address(ngx_tscast_link_t *link, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    link->sockaddr = ngx_palloc(link->pool, socklen);
+    link->peer_name.data = ngx_pnalloc(link->pool, NGX_SOCKADDR_STRLEN);
+
+    if (link->sockaddr == NULL || link->peer_name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(link->sockaddr, sockaddr, socklen);
+    link->socklen = socklen;
+
+    ngx_inet_set_port(link->sockaddr, link->conf->url.port);
+
+    link->peer_name.len = ngx_sock_ntop(link->sockaddr, socklen,
+                                        link->peer_name.data,
+                                        NGX_SOCKADDR_STRLEN, 1);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_tscast_link_tcp(ngx_tscast_link_t *link,
+    void (*handler)(ngx_tscast_link_t *link))
+{
+    ngx_int_t               rc;
+    ngx_connection_t       *c;
+    ngx_peer_connection_t  *peer;
+
+    peer = &link->peer;
+
+    ngx_memzero(peer, sizeof(ngx_peer_connection_t));
+
+    peer->sockaddr = link->sockaddr;
+    peer->socklen = link->socklen;
+    peer->name = &link->peer_name;
+    peer->get = ngx_event_get_peer;
+    peer->log = &link->log;
+    peer->log_error = NGX_ERROR_INFO;
+
+    link->connected = handler;
+
+    rc = ngx_event_connect_peer(peer);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+        ngx_tscast_link_fail(link, 0, "it cannot be connected to");
+        return;
+    }
+
+    c = peer->connection;
+
+    c->data = link;
+    c->pool = link->pool;
+    c->log = &link->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->sockaddr = link->sockaddr;
+    c->socklen = link->socklen;
+    c->sendfile = 0;
+
+    c->read->handler = ngx_tscast_link_tcp_handler;
+    c->write->handler = ngx_tscast_link_tcp_handler;
+
+    if (rc == NGX_OK) {
+        handler(link);
+    }
+}
+
+
+static void
+ngx_tscast_link_tcp_handler(ngx_event_t *ev)
+{
+    ngx_err_t           err;
+    ngx_connection_t   *c;
+    ngx_tscast_link_t  *link;
+
+    c = ev->data;
+    link = c->data;
+
+    if (c->close) {
+        ngx_tscast_link_finish(link);
+        return;
+    }
+
+    err = ngx_tscast_link_tcp_test(c);
+
+    if (err) {
+        ngx_tscast_link_fail(link, err, "connect() failed");
+        return;
+    }
+
+    link->connected(link);
+}
+
+
+/* 0, or why it is not connected */
+
+static ngx_int_t
+ngx_tscast_link_tcp_test(ngx_connection_t *c)
+{
+    int        err;
+    socklen_t  len;
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    return err;
+}
+
+
+void
+ngx_tscast_link_close(ngx_tscast_link_t *link)
+{
+    if (link->resolve) {
+        ngx_resolve_name_done(link->resolve);
+        link->resolve = NULL;
+    }
+
+    if (link->pool && link->conf->scheme->stop) {
+        link->conf->scheme->stop(link);
+    }
+
+    if (link->peer.connection) {
+        ngx_close_connection(link->peer.connection);
+        link->peer.connection = NULL;
+    }
+
+    if (link->pool) {
+        ngx_destroy_pool(link->pool);
+        link->pool = NULL;
+    }
+
+    link->ctx = NULL;
+    link->sockaddr = NULL;
+    link->peer_name.len = 0;
+}

@@ -1,0 +1,188 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * A pull is a publisher of the hub, and gives way to any that is not.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_link.h"
+
+
+/* ms for which a worker that leaves waits for its heir */
+#define NGX_TSCAST_LINK_HEIR   3000
+#define NGX_TSCAST_LINK_OFFER  10000
+
+
+static void ngx_tscast_link_pull_ousted(ngx_tscast_publisher_t *pub);
+static ngx_int_t ngx_tscast_link_pull_result(ngx_tscast_link_t *link,
+    ngx_int_t rc);
+
+
+ngx_int_t
+ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
+{
+    ngx_int_t                rc;
+    ngx_tscast_publisher_t  *pub;
+
+    pub = &link->publisher;
+
+    ngx_memzero(pub, sizeof(ngx_tscast_publisher_t));
+
+    pub->data = link;
+    pub->ousted = ngx_tscast_link_pull_ousted;
+    pub->log = &link->log;
+    pub->door = NGX_TSCAST_DOOR_LINK;
+    pub->timeout = link->conf->timeout;
+    pub->inherit = 1;
+    pub->weak = 1;
+
+    rc = ngx_tscast_publish(pub, link->zone, &link->name);
+
+    if (rc == NGX_OK) {
+        link->publishing = 1;
+    }
+
+    return ngx_tscast_link_pull_result(link, rc);
+}
+
+
+ngx_int_t
+ngx_tscast_link_pull_data(ngx_tscast_link_t *link, u_char *p, size_t n)
+{
+    ngx_int_t  rc;
+
+    if (link->heir || (link->handover && !link->publishing)) {
+        return ngx_tscast_link_handover_heir(link, p, n);
+    }
+
+    if (!link->publishing) {
+        rc = ngx_tscast_link_pull_publish(link);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    link->record->bytes += n;
+
+    if (link->handover
+        || __atomic_load_n(&link->record->offer, __ATOMIC_SEQ_CST))
+    {
+        return ngx_tscast_link_handover_owner(link, p, n);
+    }
+
+    rc = ngx_tscast_publisher_write(&link->publisher, p, n);
+
+    return ngx_tscast_link_pull_result(link, rc);
+}
+
+
+void
+ngx_tscast_link_pull_flush(ngx_tscast_link_t *link)
+{
+    if (link->publishing) {
+        ngx_tscast_publisher_flush(&link->publisher);
+    }
+
+    ngx_add_timer(&link->timer, link->conf->timeout);
+}
+
+
+void
+ngx_tscast_link_pull_end(ngx_tscast_link_t *link, const char *reason)
+{
+    if (link->publishing) {
+        (void) ngx_tscast_publisher_finish(&link->publisher);
+    }
+
+    ngx_tscast_link_fail(link, 0, "%s", reason);
+}
+
+
+static void
+ngx_tscast_link_pull_ousted(ngx_tscast_publisher_t *pub)
+{
+    ngx_tscast_link_yield(pub->data);
+}
+
+
+/* what the hub says to the link's next state */
+
+static ngx_int_t
+ngx_tscast_link_pull_result(ngx_tscast_link_t *link, ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_TSCAST_BUSY:
+    case NGX_TSCAST_OUSTED:
+        ngx_tscast_link_yield(link);
+        break;
+
+    case NGX_TSCAST_NO_SYNC:
+        ngx_tscast_link_fail(link, 0, "this is no transport stream");
+        break;
+
+    case NGX_TSCAST_NO_MEMORY:
+        ngx_tscast_link_fail(link, 0, "the zone is full");
+        break;
+
+    default:
+        ngx_tscast_link_fail(link, 0, "it cannot be published");
+        break;
+    }
+
+    return rc;
+}
+
+
+/* once a second while the worker waits for its last clients */
+
+void
+ngx_tscast_link_pull_leave(ngx_tscast_link_t *link)
+{
+    ngx_msec_t  waited;
+
+    waited = ngx_current_msec - link->left;
+
+    if (link->conf->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM) {
+        /* two workers cannot both hear the same */
+        ngx_tscast_link_finish(link);
+        return;
+    }
+
+    /* an older worker is told to leave when the newer ones have started */
+
+    if (link->record->heir ? waited > NGX_TSCAST_LINK_OFFER
+                           : waited > NGX_TSCAST_LINK_HEIR
+                             || (waited && !ngx_tscast_successor(link->zone)))
+    {
+        ngx_tscast_link_finish(link);
+    }
+}
+
+
+void
+ngx_tscast_link_pull_stop(ngx_tscast_link_t *link)
+{
+    if (link->publishing) {
+        ngx_tscast_unpublish(&link->publisher);
+        link->publishing = 0;
+    }
+
+    if (link->heir) {
+        __atomic_store_n(&link->record->offer, 0, __ATOMIC_SEQ_CST);
+    }
+
+    ngx_tscast_link_handover_free(link);
+}

@@ -1,0 +1,179 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_tscast_url.h"
+
+
+static char *ngx_tscast_url_authority(ngx_tscast_url_t *url, u_char *p,
+    u_char *last);
+static char *ngx_tscast_url_port(ngx_tscast_url_t *url, u_char *p,
+    u_char *last);
+
+
+char *
+ngx_tscast_url_parse(ngx_tscast_url_t *url, ngx_str_t *text)
+{
+    u_char  *p, *last, *end;
+
+    ngx_memzero(url, sizeof(ngx_tscast_url_t));
+
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p++) {
+        if (*p <= ' ' || *p == 0x7f) {
+            return "it has a blank or a control character";
+        }
+    }
+
+    for (p = text->data; p < last && *p != ':'; p++) {
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9'))) {
+            return "it has no scheme";
+        }
+    }
+
+    if (p == text->data || last - p < 3 || p[1] != '/' || p[2] != '/') {
+        return "it has no scheme";
+    }
+
+    url->scheme.data = text->data;
+    url->scheme.len = p - text->data;
+
+    p += 3;
+
+    for (end = p; end < last && *end != '/' && *end != '?'; end++) {
+        /* void */
+    }
+
+    url->path.data = end;
+    url->path.len = last - end;
+
+    for (url->query.data = end; url->query.data < last; url->query.data++) {
+        if (*url->query.data == '?') {
+            url->query.data++;
+            break;
+        }
+    }
+
+    url->query.len = last - url->query.data;
+
+    return ngx_tscast_url_authority(url, p, end);
+}
+
+
+static char *
+ngx_tscast_url_authority(ngx_tscast_url_t *url, u_char *p, u_char *last)
+{
+    u_char  *at;
+
+    for (at = last; at > p; at--) {
+        if (at[-1] == '@') {
+            url->user.data = p;
+            url->user.len = at - 1 - p;
+            p = at;
+            break;
+        }
+    }
+
+    url->authority.data = p;
+    url->authority.len = last - p;
+
+    if (p < last && *p == '[') {
+
+        for (at = ++p; at < last && *at != ']'; at++) { /* void */ }
+
+        if (at == last) {
+            return "the bracket of an address is not closed";
+        }
+
+        url->ipv6 = 1;
+        url->host.data = p;
+        url->host.len = at - p;
+
+        p = at + 1;
+
+    } else {
+
+        for (at = p; at < last && *at != ':'; at++) { /* void */ }
+
+        url->host.data = p;
+        url->host.len = at - p;
+
+        p = at;
+    }
+
+    if (url->host.len == 0) {
+        return "it has no host";
+    }
+
+    return ngx_tscast_url_port(url, p, last);
+}
+
+
+static char *
+ngx_tscast_url_port(ngx_tscast_url_t *url, u_char *p, u_char *last)
+{
+    ngx_uint_t  port;
+
+    if (p == last) {
+        return NULL;
+    }
+
+    if (*p++ != ':' || p == last) {
+        return "it has an invalid port";
+    }
+
+    for (port = 0; p < last; p++) {
+
+        if (*p < '0' || *p > '9') {
+            return "it has an invalid port";
+        }
+
+        port = port * 10 + (*p - '0');
+
+        if (port > 65535) {
+            return "it has an invalid port";
+        }
+    }
+
+    if (port == 0) {
+        return "it has an invalid port";
+    }
+
+    url->port = port;
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_tscast_url_param(ngx_str_t *query, ngx_str_t *param)
+{
+    u_char  *p, *last;
+
+    last = query->data + query->len;
+
+    for (p = query->data; p < last && *p == '&'; p++) { /* void */ }
+
+    if (p == last) {
+        return NGX_DONE;
+    }
+
+    param->data = p;
+
+    while (p < last && *p != '&') {
+        p++;
+    }
+
+    param->len = p - param->data;
+
+    query->data = p;
+    query->len = last - p;
+
+    return NGX_OK;
+}
