@@ -38,7 +38,8 @@
 #define NGX_TSCAST_NO_SYNC     -25    /* bytes are not a transport stream */
 #define NGX_TSCAST_NO_MEMORY   -26    /* no chunk is left in the zone */
 #define NGX_TSCAST_LAGGED      -27    /* fell out of the window, lag=drop */
-#define NGX_TSCAST_TIMED_OUT   -28    /* took nothing for send_timeout */
+#define NGX_TSCAST_TIMED_OUT   -28    /* took nothing for send_timeout, or
+                                         a stream did not come in time */
 
 #define NGX_TSCAST_NAME_LEN    128
 
@@ -116,6 +117,12 @@ typedef ssize_t (*ngx_tscast_send_pt)(ngx_tscast_viewer_t *v,
  */
 typedef void (*ngx_tscast_close_pt)(ngx_tscast_viewer_t *v, ngx_int_t rc);
 
+/*
+ * The stream that the viewer has waited for is there, NGX_OK, or will not
+ * come: NGX_TSCAST_NOT_FOUND or NGX_TSCAST_TIMED_OUT.
+ */
+typedef void (*ngx_tscast_ready_pt)(ngx_tscast_viewer_t *v, ngx_int_t rc);
+
 /* the worker exits at once: a last word to the client */
 typedef void (*ngx_tscast_away_pt)(ngx_tscast_viewer_t *v);
 
@@ -131,6 +138,7 @@ struct ngx_tscast_viewer_s {
     ngx_tscast_send_pt      send;
     ngx_tscast_close_pt     close;
     ngx_tscast_away_pt      away;       /* may be NULL */
+    ngx_tscast_ready_pt     ready;      /* NULL: does not wait for a stream */
     ngx_tscast_door_e       door;
     ngx_uint_t              start;      /* NGX_TSCAST_START_* */
     ngx_tscast_place_t      place;      /* of START_AT and START_EXACT */
@@ -158,7 +166,10 @@ struct ngx_tscast_viewer_s {
     u_char                 *rest_pos;
     u_char                 *rest_last;
     off_t                   progress;   /* c->sent when the timer was set */
+    uint64_t                refusals;   /* of the stream, on joining */
+    ngx_msec_t              deadline;   /* with pending */
 
+    unsigned                pending:1;  /* for the stream itself */
     unsigned                wait:1;     /* for a RAP at or after cursor */
     unsigned                first:1;    /* of the RAPs, not the newest */
     unsigned                broken:1;   /* bytes are missing before cursor */
@@ -299,7 +310,8 @@ void ngx_tscast_unpublish(ngx_tscast_publisher_t *pub);
 /*
  * Looks the stream up and joins its viewers; nothing is sent before
  * ngx_tscast_viewer_start().  Returns NGX_OK, NGX_ERROR, NGX_TSCAST_BAD_NAME,
- * NGX_TSCAST_NOT_FOUND.
+ * NGX_TSCAST_NOT_FOUND, or NGX_AGAIN when somebody fetches the stream and
+ * v->ready is called then.
  */
 ngx_int_t ngx_tscast_viewer_join(ngx_tscast_viewer_t *v,
     ngx_tscast_zone_t *zone, ngx_str_t *name);
@@ -353,12 +365,20 @@ ngx_uint_t ngx_tscast_stream_live(ngx_tscast_zone_t *zone, ngx_str_t *name,
     ngx_uint_t weak);
 
 /*
- * The next stream from *i on that has a publisher; name->data has room for
- * NGX_TSCAST_NAME_LEN bytes.  Moves *i behind it.  Returns NGX_OK, or NGX_DONE
- * when there is no more.
+ * The next stream from *i on that has a publisher or, with wanted, that has
+ * viewers other than links and no publisher but a weak one; name->data has
+ * room for NGX_TSCAST_NAME_LEN bytes.  Moves *i behind it.  Returns NGX_OK, or
+ * NGX_DONE when there is no more.
  */
 ngx_int_t ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
+    ngx_str_t *name, ngx_uint_t wanted);
+
+/* 1 when the stream is wanted in this sense */
+ngx_uint_t ngx_tscast_stream_wanted(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
+
+/* nobody has the stream: those who wait for it are told */
+void ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name);
 
 /* NGX_OK or NGX_TSCAST_BAD_NAME: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ - */
 ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);
@@ -378,6 +398,15 @@ struct ngx_tscast_observer_s {
     /* by this worker, just now */
     void                  (*published)(ngx_tscast_zone_t *zone,
                                        ngx_str_t *name);
+    /*
+     * A viewer asks for a stream without a publisher.  Returns the ms for
+     * which it may wait, 0 when nobody can fetch it.
+     */
+    ngx_msec_t            (*offered)(ngx_tscast_zone_t *zone,
+                                     ngx_str_t *name);
+    /* and has joined: fetch it */
+    void                  (*wanted)(ngx_tscast_zone_t *zone,
+                                    ngx_str_t *name);
     ngx_tscast_observer_t  *next;
 };
 

@@ -102,6 +102,7 @@ struct ngx_tscast_stream_s {
     ngx_queue_t              feeds;         /* oldest first */
     uint64_t                 newest;        /* atomic; id of the last feed */
     ngx_msec_t               ended_at;      /* of the newest feed */
+    uint64_t                 refusals;      /* atomic; nobody has had it */
     ngx_tscast_mask_t        interest;      /* slots to wake, atomic words */
     ngx_tscast_counters_t   *counters;
     u_char                   name[NGX_TSCAST_NAME_LEN];
@@ -266,6 +267,9 @@ void ngx_tscast_observe_links(void);
 void ngx_tscast_observe_leave(void);
 void ngx_tscast_observe_published(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
+ngx_msec_t ngx_tscast_observe_offered(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+void ngx_tscast_observe_wanted(ngx_tscast_zone_t *zone, ngx_str_t *name);
 
 /* ngx_tscast_stream.c */
 

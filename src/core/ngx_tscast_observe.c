@@ -78,3 +78,31 @@ ngx_tscast_observe_published(ngx_tscast_zone_t *zone, ngx_str_t *name)
         o->published(zone, name);
     }
 }
+
+
+ngx_msec_t
+ngx_tscast_observe_offered(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_msec_t              wait, max;
+    ngx_tscast_observer_t  *o;
+
+    max = 0;
+
+    for (o = ngx_tscast_observers; o; o = o->next) {
+        wait = o->offered(zone, name);
+        max = ngx_max(max, wait);
+    }
+
+    return max;
+}
+
+
+void
+ngx_tscast_observe_wanted(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_tscast_observer_t  *o;
+
+    for (o = ngx_tscast_observers; o; o = o->next) {
+        o->wanted(zone, name);
+    }
+}

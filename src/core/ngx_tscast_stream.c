@@ -18,6 +18,7 @@
 
 static ngx_uint_t ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st,
     ngx_uint_t weak);
+static ngx_uint_t ngx_tscast_stream_wanted_locked(ngx_tscast_stream_t *st);
 static void ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_feed_t *feed);
 static void ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
@@ -95,9 +96,50 @@ ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st, ngx_uint_t weak)
 }
 
 
+/* does a viewer wait for what only a link can bring, or has brought? */
+
+static ngx_uint_t
+ngx_tscast_stream_wanted_locked(ngx_tscast_stream_t *st)
+{
+    uint64_t                viewers;
+    ngx_tscast_counters_t  *cnt;
+
+    if (ngx_tscast_stream_live_locked(st, 0)) {
+        return 0;
+    }
+
+    viewers = 0;
+
+    for (cnt = st->counters; cnt; cnt = cnt->next) {
+        if (cnt->door != NGX_TSCAST_DOOR_LINK) {
+            viewers += cnt->viewers;
+        }
+    }
+
+    return viewers != 0;
+}
+
+
+ngx_uint_t
+ngx_tscast_stream_wanted(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_uint_t            wanted;
+    ngx_tscast_stream_t  *st;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+    wanted = st ? ngx_tscast_stream_wanted_locked(st) : 0;
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return wanted;
+}
+
+
 ngx_int_t
 ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
-    ngx_str_t *name)
+    ngx_str_t *name, ngx_uint_t wanted)
 {
     ngx_int_t             rc;
     ngx_tscast_stream_t  *st;
@@ -109,17 +151,40 @@ ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
     while (*i < zone->sh->nstreams && rc == NGX_DONE) {
         st = zone->sh->streams[(*i)++];
 
-        if (st && ngx_tscast_stream_live_locked(st, 1)) {
-            name->len = st->sn.str.len;
-            ngx_memcpy(name->data, st->name, name->len);
-
-            rc = NGX_OK;
+        if (st == NULL
+            || (wanted ? !ngx_tscast_stream_wanted_locked(st)
+                       : !ngx_tscast_stream_live_locked(st, 1)))
+        {
+            continue;
         }
+
+        name->len = st->sn.str.len;
+        ngx_memcpy(name->data, st->name, name->len);
+
+        rc = NGX_OK;
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_tscast_stream_t  *st;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+
+    if (st) {
+        __atomic_fetch_add(&st->refusals, 1, __ATOMIC_SEQ_CST);
+        ngx_tscast_wake(zone, st);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 

@@ -31,6 +31,7 @@
 #define NGX_TSCAST_COMPLETE  500
 
 
+static void ngx_tscast_viewer_await(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_resume(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_look_ahead(ngx_tscast_viewer_t *v);
@@ -56,6 +57,7 @@ ngx_int_t
 ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     ngx_str_t *name)
 {
+    ngx_msec_t              wait;
     ngx_tscast_watch_t     *w;
     ngx_tscast_stream_t    *st;
     ngx_tscast_counters_t  *cnt;
@@ -68,16 +70,25 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
         return NGX_ERROR;
     }
 
+    wait = 0;
     cnt = NULL;
+
+    if (v->ready && !ngx_tscast_stream_live(zone, name, 1)) {
+        wait = ngx_tscast_observe_offered(zone, name);
+    }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
     st = ngx_tscast_stream_find_locked(zone, name);
 
-    if (st && ngx_queue_empty(&st->feeds)
+    if (st && ngx_queue_empty(&st->feeds) && !wait
         && ngx_tscast_since(st->ended_at) >= v->linger)
     {
         st = NULL;
+    }
+
+    if (st == NULL && wait) {
+        st = ngx_tscast_stream_add_locked(zone, name);
     }
 
     if (st) {
@@ -123,9 +134,60 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     v->blocked = 1;
 
     ngx_tscast_hold();
+
+    if (wait) {
+        /* what is left of former feeds is of no use */
+
+        v->wait = 1;
+        v->first = 1;
+        v->last_id = w->last_id;
+
+        v->pending = 1;
+        v->refusals = __atomic_load_n(&st->refusals, __ATOMIC_SEQ_CST);
+        v->deadline = ngx_current_msec + wait;
+
+        ngx_tscast_watch_linger(w, wait);
+        ngx_tscast_observe_wanted(zone, name);
+
+        return NGX_AGAIN;
+    }
+
     ngx_tscast_viewer_begin(v);
 
     return NGX_OK;
+}
+
+
+/* until the stream is there, or is known not to come */
+
+static void
+ngx_tscast_viewer_await(ngx_tscast_viewer_t *v)
+{
+    ngx_int_t            rc;
+    ngx_msec_int_t       left;
+    ngx_tscast_watch_t  *w;
+
+    w = v->group->watch;
+    left = v->deadline - ngx_current_msec;
+
+    if (ngx_tscast_watch_after(w, v->last_id)) {
+        rc = NGX_OK;
+
+    } else if (__atomic_load_n(&w->stream->refusals, __ATOMIC_SEQ_CST)
+               != v->refusals)
+    {
+        rc = NGX_TSCAST_NOT_FOUND;
+
+    } else if (left <= 0) {
+        rc = NGX_TSCAST_TIMED_OUT;
+
+    } else {
+        ngx_tscast_watch_linger(w, left);
+        return;
+    }
+
+    v->pending = 0;
+    v->ready(v, rc);
 }
 
 
@@ -228,6 +290,11 @@ void
 ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 {
     ngx_int_t  rc;
+
+    if (v->pending) {
+        ngx_tscast_viewer_await(v);
+        return;
+    }
 
     while (!v->blocked) {
 

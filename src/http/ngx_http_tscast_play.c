@@ -19,9 +19,14 @@
 #include "ngx_http_tscast.h"
 
 
+static void ngx_http_tscast_play_ready(ngx_tscast_viewer_t *v, ngx_int_t rc);
+static ngx_int_t ngx_http_tscast_play_answer(ngx_http_request_t *r,
+    ngx_http_tscast_ctx_t *ctx);
 static ngx_int_t ngx_http_tscast_play_join(ngx_http_request_t *r,
     ngx_http_tscast_play_conf_t *pcf, ngx_http_tscast_ctx_t *ctx,
     ngx_uint_t websocket);
+static ngx_int_t ngx_http_tscast_play_refuse(ngx_http_request_t *r,
+    ngx_http_tscast_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_tscast_play_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tscast_play_flush(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx);
@@ -66,12 +71,60 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
 
     rc = ngx_http_tscast_play_join(r, pcf, ctx, websocket);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_AGAIN) {
+        /* a link fetches the stream */
+
+        r->read_event_handler = ngx_http_test_reading;
+        r->write_event_handler = ngx_http_request_empty_handler;
+
+        rc = NGX_DONE;
+
+    } else if (rc == NGX_OK) {
+        rc = ngx_http_tscast_play_answer(r, ctx);
     }
 
-    rc = websocket ? ngx_http_tscast_ws_handshake(r)
-                   : ngx_http_tscast_play_header(r);
+    if (rc == NGX_DONE) {
+        r->main->count++;
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_tscast_play_ready(ngx_tscast_viewer_t *v, ngx_int_t rc)
+{
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_tscast_ctx_t  *ctx;
+
+    r = v->data;
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+
+    rc = (rc == NGX_OK) ? ngx_http_tscast_play_answer(r, ctx)
+                        : ngx_http_tscast_play_refuse(r, ctx, rc);
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* NGX_DONE when the stream is on its way */
+
+static ngx_int_t
+ngx_http_tscast_play_answer(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
+{
+    ngx_int_t                    rc;
+    ngx_http_tscast_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tscast_module);
+
+    rc = ctx->ws ? ngx_http_tscast_ws_handshake(r)
+                 : ngx_http_tscast_play_header(r);
 
     if (rc != NGX_OK) {
         return (rc == NGX_DONE) ? NGX_OK : rc;
@@ -96,10 +149,8 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_tscast_play_write;
 
-    r->main->count++;
-
-    if (websocket) {
-        ngx_http_tscast_ws_start(r, pcf->ping);
+    if (ctx->ws) {
+        ngx_http_tscast_ws_start(r, tlcf->play->ping);
     }
 
     /* not in here: what closes a viewer runs posted requests */
@@ -149,6 +200,7 @@ ngx_http_tscast_play_join(ngx_http_request_t *r,
     v->send = ngx_tscast_send;
     v->close = ngx_http_tscast_play_close;
     v->away = ngx_http_tscast_play_away;
+    v->ready = ngx_http_tscast_play_ready;
     v->door = websocket ? NGX_TSCAST_DOOR_WEBSOCKET : NGX_TSCAST_DOOR_HTTP;
     v->start = pcf->start;
     v->lag = pcf->lag;
@@ -166,22 +218,45 @@ ngx_http_tscast_play_join(ngx_http_request_t *r,
 
     rc = ngx_tscast_viewer_join(v, pcf->address.zone->data, &ctx->name);
 
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        return rc;
+    }
+
+    return ngx_http_tscast_play_refuse(r, ctx, rc);
+}
+
+
+/* the status of what the hub has said */
+
+static ngx_int_t
+ngx_http_tscast_play_refuse(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_log_t                   *log;
+    ngx_str_t                   *zone;
+    ngx_http_tscast_loc_conf_t  *tlcf;
+
+    log = r->connection->log;
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tscast_module);
+    zone = ngx_tscast_zone_name(tlcf->play->address.zone->data);
+
     switch (rc) {
 
-    case NGX_OK:
-        return NGX_OK;
-
     case NGX_TSCAST_BAD_NAME:
-        ngx_log_error(NGX_LOG_INFO, c->log, 0,
+        ngx_log_error(NGX_LOG_INFO, log, 0,
                       "invalid stream name \"%V\"", &ctx->name);
         return NGX_HTTP_BAD_REQUEST;
 
     case NGX_TSCAST_NOT_FOUND:
-        ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                      "there is no stream \"%V/%V\"",
-                      ngx_tscast_zone_name(pcf->address.zone->data),
-                      &ctx->name);
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "there is no stream \"%V/%V\"", zone, &ctx->name);
         return NGX_HTTP_NOT_FOUND;
+
+    case NGX_TSCAST_TIMED_OUT:
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "stream \"%V/%V\" could not be fetched in time", zone,
+                      &ctx->name);
+        return NGX_HTTP_GATEWAY_TIME_OUT;
 
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

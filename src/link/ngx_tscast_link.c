@@ -36,8 +36,14 @@
 
 static void ngx_tscast_link_scan_handler(ngx_event_t *ev);
 static void ngx_tscast_link_scan(void);
-static void ngx_tscast_link_scan_push(ngx_tscast_link_conf_t *lcf);
+static void ngx_tscast_link_scan_streams(ngx_tscast_link_conf_t *lcf);
 static void ngx_tscast_link_published(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+static ngx_tscast_link_conf_t *ngx_tscast_link_on_demand(
+    ngx_tscast_zone_t *zone, ngx_str_t *name);
+static ngx_msec_t ngx_tscast_link_offered(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+static void ngx_tscast_link_wanted(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
 static void ngx_tscast_link_claim(ngx_tscast_link_conf_t *lcf,
     ngx_str_t *name);
@@ -45,6 +51,7 @@ static ngx_tscast_link_t *ngx_tscast_link_create(ngx_tscast_link_conf_t *lcf,
     ngx_str_t *name, ngx_tscast_record_t *rec);
 static void ngx_tscast_link_round(void);
 static void ngx_tscast_link_look(ngx_tscast_link_t *link);
+static ngx_uint_t ngx_tscast_link_idle(ngx_tscast_link_t *link);
 static void ngx_tscast_link_links(void);
 static void ngx_tscast_link_succeed(ngx_tscast_link_t *link);
 static void ngx_tscast_link_leave(void);
@@ -66,6 +73,8 @@ static ngx_tscast_observer_t  ngx_tscast_link_observer = {
     ngx_tscast_link_links,
     ngx_tscast_link_leave,
     ngx_tscast_link_published,
+    ngx_tscast_link_offered,
+    ngx_tscast_link_wanted,
     NULL
 };
 
@@ -97,7 +106,7 @@ ngx_tscast_link_init(ngx_cycle_t *cycle)
     ngx_tscast_link_later.data = &ngx_tscast_link_dumb;
     ngx_tscast_link_later.log = cycle->log;
 
-    ngx_post_event(&ngx_tscast_link_later, &ngx_posted_events);
+    ngx_post_event(&ngx_tscast_link_later, &ngx_posted_next_events);
 }
 
 
@@ -124,8 +133,8 @@ ngx_tscast_link_scan(void)
 
     for (i = 0; i < ngx_tscast_link_conf->links.nelts; i++) {
 
-        if (links[i]->push) {
-            ngx_tscast_link_scan_push(links[i]);
+        if (links[i]->push || links[i]->on_demand) {
+            ngx_tscast_link_scan_streams(links[i]);
 
         } else {
             ngx_tscast_link_claim(links[i], &links[i]->pattern);
@@ -135,29 +144,24 @@ ngx_tscast_link_scan(void)
 
 
 static void
-ngx_tscast_link_scan_push(ngx_tscast_link_conf_t *lcf)
+ngx_tscast_link_scan_streams(ngx_tscast_link_conf_t *lcf)
 {
     ngx_str_t           name;
-    ngx_uint_t          i;
+    ngx_uint_t          i, wanted;
     ngx_tscast_zone_t  *zone;
     u_char              buf[NGX_TSCAST_NAME_LEN];
 
     zone = lcf->shm_zone->data;
-
-    if (!lcf->prefix) {
-
-        if (ngx_tscast_stream_live(zone, &lcf->pattern, 1)) {
-            ngx_tscast_link_claim(lcf, &lcf->pattern);
-        }
-
-        return;
-    }
+    wanted = !lcf->push;
 
     name.data = buf;
     i = 0;
 
-    while (ngx_tscast_stream_next(zone, &i, &name) == NGX_OK) {
-        if (ngx_tscast_link_match(lcf, &name)) {
+    while (ngx_tscast_stream_next(zone, &i, &name, wanted) == NGX_OK) {
+
+        if (wanted ? ngx_tscast_link_on_demand(zone, &name) == lcf
+                   : ngx_tscast_link_match(lcf, &name))
+        {
             ngx_tscast_link_claim(lcf, &name);
         }
     }
@@ -184,6 +188,52 @@ ngx_tscast_link_published(ngx_tscast_zone_t *zone, ngx_str_t *name)
         {
             ngx_tscast_link_claim(links[i], name);
         }
+    }
+}
+
+
+/* the first pull on demand that fits */
+
+static ngx_tscast_link_conf_t *
+ngx_tscast_link_on_demand(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_uint_t                i;
+    ngx_tscast_link_conf_t  **links;
+
+    links = ngx_tscast_link_conf->links.elts;
+
+    for (i = 0; i < ngx_tscast_link_conf->links.nelts; i++) {
+        if (links[i]->on_demand && links[i]->shm_zone->data == zone
+            && ngx_tscast_link_match(links[i], name))
+        {
+            return links[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_msec_t
+ngx_tscast_link_offered(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_tscast_link_conf_t  *lcf;
+
+    lcf = ngx_exiting ? NULL : ngx_tscast_link_on_demand(zone, name);
+
+    return lcf ? lcf->wait : 0;
+}
+
+
+static void
+ngx_tscast_link_wanted(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_tscast_link_conf_t  *lcf;
+
+    lcf = ngx_tscast_link_on_demand(zone, name);
+
+    if (lcf) {
+        ngx_tscast_link_claim(lcf, name);
     }
 }
 
@@ -257,6 +307,8 @@ ngx_tscast_link_create(ngx_tscast_link_conf_t *lcf, ngx_str_t *name,
     link->log.handler = ngx_tscast_link_log_error;
     link->log.data = link;
 
+    link->wanted = ngx_current_msec;
+
     link->timer.handler = ngx_tscast_link_timer_handler;
     link->timer.data = link;
     link->timer.log = &link->log;
@@ -303,6 +355,11 @@ ngx_tscast_link_look(ngx_tscast_link_t *link)
         return;
     }
 
+    if (link->conf->on_demand && ngx_tscast_link_idle(link)) {
+        ngx_tscast_link_finish(link);
+        return;
+    }
+
     switch (rec->state) {
 
     case NGX_TSCAST_LINK_RUNNING:
@@ -338,6 +395,20 @@ ngx_tscast_link_look(ngx_tscast_link_t *link)
 
         return;
     }
+}
+
+
+/* a pull on demand that nobody has wanted for a while */
+
+static ngx_uint_t
+ngx_tscast_link_idle(ngx_tscast_link_t *link)
+{
+    if (ngx_tscast_stream_wanted(link->zone, &link->name)) {
+        link->wanted = ngx_current_msec;
+        return 0;
+    }
+
+    return ngx_current_msec - link->wanted >= link->conf->linger;
 }
 
 
@@ -540,6 +611,12 @@ ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
     if (link->conf->push
         && !ngx_tscast_stream_live(link->zone, &link->name, 1))
     {
+        ngx_tscast_link_finish(link);
+        return;
+    }
+
+    if (link->conf->on_demand && link->absent) {
+        ngx_tscast_stream_refuse(link->zone, &link->name);
         ngx_tscast_link_finish(link);
         return;
     }

@@ -97,6 +97,10 @@ struct ngx_tscast_link_conf_s {
     ngx_msec_t             reconnect_max;    /* longest one */
     ngx_msec_t             timeout;      /* connect, silence, no progress */
     ngx_msec_t             flush;
+
+    ngx_uint_t             on_demand;    /* only while there are viewers */
+    ngx_msec_t             linger;       /* and so long after the last one */
+    ngx_msec_t             wait;         /* of a viewer, for the stream */
 };
 
 
@@ -126,6 +130,7 @@ struct ngx_tscast_link_s {
     ngx_tscast_link_handover_t  *handover;
 
     ngx_msec_t             left;         /* when the worker was to leave */
+    ngx_msec_t             wanted;       /* when it was, the last time */
 
     unsigned               up:1;
     unsigned               failing:1;    /* that was logged */
@@ -133,6 +138,7 @@ struct ngx_tscast_link_s {
     unsigned               leaving:1;
     unsigned               publishing:1;
     unsigned               drained:1;    /* all was sent: the peer may go */
+    unsigned               absent:1;     /* the peer says it has no such */
 
     u_char                 name_data[NGX_TSCAST_NAME_LEN];
 };

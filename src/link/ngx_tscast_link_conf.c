@@ -70,6 +70,8 @@ ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->reconnect_max = 30000;
     lcf->timeout = 10000;
     lcf->flush = 30;
+    lcf->linger = 10000;
+    lcf->wait = 10000;
 
     if (ngx_tscast_link_stream(cf, lcf, &value[1]) != NGX_CONF_OK
         || ngx_tscast_link_url(cf, lcf) != NGX_CONF_OK
@@ -341,6 +343,22 @@ ngx_tscast_link_param(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
         return NGX_OK;
     }
 
+    if (!lcf->push) {
+
+        if (param->len == 9 && ngx_strncmp(param->data, "on_demand", 9) == 0) {
+            lcf->on_demand = 1;
+            return NGX_OK;
+        }
+
+        if (ngx_tscast_param_msec(param, "linger=", &lcf->linger) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        if (ngx_tscast_param_msec(param, "wait=", &lcf->wait) == NGX_OK) {
+            return lcf->wait ? NGX_OK : NGX_DECLINED;
+        }
+    }
+
     if (lcf->scheme->param) {
         return lcf->scheme->param(cf, lcf, param);
     }
@@ -453,6 +471,13 @@ ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                           "a pull over %V:// is of one stream in %s:%ui",
                           &lcf->url.scheme, lcf->file, lcf->line);
+            return NGX_CONF_ERROR;
+        }
+
+        if (!lcf->push && lcf->prefix && !lcf->on_demand) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "a pull of many streams needs \"on_demand\" in "
+                          "%s:%ui", lcf->file, lcf->line);
             return NGX_CONF_ERROR;
         }
 

@@ -32,6 +32,7 @@ ngx_tscast_link_connect(ngx_tscast_link_t *link)
     ngx_tscast_link_conf_t  *lcf;
 
     lcf = link->conf;
+    link->absent = 0;
 
     if (!link->heir) {
         link->record->state = NGX_TSCAST_LINK_CONNECTING;
