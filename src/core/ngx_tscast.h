@@ -47,7 +47,7 @@
 #define NGX_TSCAST_FRAME       (16384 / NGX_TSCAST_TS_PACKET                  \
                                 * NGX_TSCAST_TS_PACKET)
 
-/* room for what a framing writes before the media of a frame */
+/* room for what a framing writes before and after the media of a frame */
 #define NGX_TSCAST_FRAME_HEAD  16
 
 #define NGX_TSCAST_START_KEY     0
@@ -96,9 +96,7 @@ typedef struct {
 typedef struct {
     /* writes what leads a frame of n media bytes, returns its length */
     size_t              (*head)(u_char *p, size_t n);
-
-    /* bytes of it that end the frame before: the first one goes without */
-    size_t                lead;
+    ngx_str_t             tail;
 } ngx_tscast_framing_t;
 
 
@@ -129,13 +127,39 @@ typedef void (*ngx_tscast_away_pt)(ngx_tscast_viewer_t *v);
 
 struct ngx_tscast_viewer_s {
 
+    /* the hub's own; what each burst looks at, in two lines of cache */
+
+    ngx_queue_t             queue;
+    ngx_tscast_ref_t       *ref;        /* the feed it reads, or NULL */
+    uint64_t                cursor;     /* offset of the next byte to send */
+    off_t                   wire;       /* bytes to be added to c->sent */
+    ngx_tscast_counters_t  *counters;
+    ngx_socket_t            fd;
+
+    unsigned                pending:1;  /* for the stream itself */
+    unsigned                wait:1;     /* for a RAP at or after cursor */
+    unsigned                first:1;    /* of the RAPs, not the newest */
+    unsigned                broken:1;   /* bytes are missing before cursor */
+    unsigned                blocked:1;  /* the connection takes no more */
+    unsigned                ending:1;   /* no more media */
+    unsigned                draining:1; /* it ends at the next RAP */
+    unsigned                stopping:1; /* which is at stop */
+
     /* set by the door before ngx_tscast_viewer_join() */
+
+    ngx_tscast_send_pt      send;
+    const ngx_tscast_framing_t  *framing;
+
+    /* read by the door */
+
+    uint64_t                sent;       /* media bytes */
+    uint64_t                skipped;    /* times it was moved ahead */
+
+    /* set by the door, the rest */
 
     void                   *data;
     ngx_connection_t       *connection;
     ngx_log_t              *log;
-    const ngx_tscast_framing_t  *framing;
-    ngx_tscast_send_pt      send;
     ngx_tscast_close_pt     close;
     ngx_tscast_away_pt      away;       /* may be NULL */
     ngx_tscast_ready_pt     ready;      /* NULL: does not wait for a stream */
@@ -147,36 +171,17 @@ struct ngx_tscast_viewer_s {
     ngx_msec_t              linger;
     ngx_msec_t              timeout;    /* of a send that makes no progress */
 
-    /* read by the door */
+    /* the hub's own, the rest */
 
-    uint64_t                sent;       /* media bytes */
-    uint64_t                skipped;    /* times it was moved ahead */
-
-    /* the hub's own */
-
-    ngx_queue_t             queue;
     ngx_tscast_group_t     *group;
-    ngx_tscast_ref_t       *ref;        /* the feed it reads, or NULL */
     uint64_t                last_id;    /* the last feed it has read */
-    uint64_t                cursor;     /* offset of the next byte to send */
     uint64_t                stop;       /* with stopping: where it ends */
-    ngx_tscast_counters_t  *counters;
-
     u_char                 *rest;       /* of a frame sent in part */
     u_char                 *rest_pos;
     u_char                 *rest_last;
-    off_t                   progress;   /* c->sent when the timer was set */
+    off_t                   progress;   /* of what was sent, with the timer */
     uint64_t                refusals;   /* of the stream, on joining */
     ngx_msec_t              deadline;   /* with pending */
-
-    unsigned                pending:1;  /* for the stream itself */
-    unsigned                wait:1;     /* for a RAP at or after cursor */
-    unsigned                first:1;    /* of the RAPs, not the newest */
-    unsigned                broken:1;   /* bytes are missing before cursor */
-    unsigned                blocked:1;  /* the connection takes no more */
-    unsigned                ending:1;   /* no more media */
-    unsigned                draining:1; /* it ends at the next RAP */
-    unsigned                stopping:1; /* which is at stop */
 };
 
 

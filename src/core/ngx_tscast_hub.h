@@ -198,6 +198,7 @@ typedef struct {
     ngx_tscast_feed_t       *feed;          /* or NULL */
     ngx_tscast_view_t        view;
     ngx_uint_t               ended;         /* view.head is final */
+    ngx_uint_t               serial;        /* of the section, in this worker */
 } ngx_tscast_reading_t;
 
 

@@ -9,6 +9,10 @@
  * iovecs and handed to the kernel.  When it takes a part of a frame, the rest
  * of that frame is copied and sent from there, so that whatever happens next,
  * the peer gets whole frames.
+ *
+ * Most viewers of a walk are at the same place and want the same bytes: a
+ * burst is kept while they do, and from the third of them on it is one piece
+ * of memory, for which a send costs less than for many.
  */
 
 
@@ -21,8 +25,11 @@
 
 #define NGX_TSCAST_FRAMES  16
 
-/* head, two pieces of the ring */
-#define NGX_TSCAST_PIECES  3
+/* head, two pieces of the ring, tail */
+#define NGX_TSCAST_PIECES  4
+
+/* the use of a burst for which it is made one piece */
+#define NGX_TSCAST_FLAT    3
 
 /* the most that a door can put between two frames of a slow viewer */
 #define NGX_TSCAST_REST    65536
@@ -38,6 +45,15 @@ typedef struct {
 
 
 typedef struct {
+
+    /* what it was made for */
+
+    ngx_uint_t            serial;       /* of the section; 0: for nobody */
+    uint64_t              cursor;
+    uint64_t              head;
+    const ngx_tscast_framing_t  *framing;
+    ngx_uint_t            uses;
+
     ngx_uint_t            nframes;
     ngx_uint_t            niov;
     ngx_tscast_frame_t    frames[NGX_TSCAST_FRAMES];
@@ -49,15 +65,23 @@ static void ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, size_t media);
 static void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p,
     size_t n);
+static void ngx_tscast_burst_tail(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v);
+static ngx_uint_t ngx_tscast_burst_fits(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
 static ngx_int_t ngx_tscast_burst_gather(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
+static void ngx_tscast_burst_flatten(ngx_tscast_burst_t *b,
+    struct iovec *flat);
 static ngx_int_t ngx_tscast_burst_send(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, size_t *media);
 static ngx_int_t ngx_tscast_send_keep(ngx_tscast_viewer_t *v,
     struct iovec *iov, ngx_uint_t n, size_t skip);
 
 
-const ngx_tscast_framing_t  ngx_tscast_framing_raw = { NULL, 0 };
+const ngx_tscast_framing_t  ngx_tscast_framing_raw = {
+    NULL, ngx_null_string
+};
 
 
 static ngx_tscast_burst_t  ngx_tscast_burst;
@@ -88,10 +112,12 @@ ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 
     while (v->cursor < head) {
 
-        rc = ngx_tscast_burst_gather(b, v, rd, head);
+        if (!ngx_tscast_burst_fits(b, v, rd, head)) {
+            rc = ngx_tscast_burst_gather(b, v, rd, head);
 
-        if (b->nframes == 0) {
-            return rc;
+            if (b->nframes == 0) {
+                return rc;
+            }
         }
 
         sent = ngx_tscast_burst_send(b, v, &media);
@@ -121,11 +147,14 @@ ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n)
 
     b = &ngx_tscast_burst;
 
+    b->serial = 0;
+    b->uses = 0;
     b->nframes = 0;
     b->niov = 0;
 
     ngx_tscast_burst_frame(b, v, n);
     ngx_tscast_burst_piece(b, p, n);
+    ngx_tscast_burst_tail(b, v);
 
     if (ngx_tscast_burst_send(b, v, &media) == NGX_ERROR) {
         return NGX_ERROR;
@@ -149,21 +178,16 @@ static void
 ngx_tscast_burst_frame(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     size_t media)
 {
-    size_t               n, lead;
     ngx_tscast_frame_t  *f;
 
     f = &b->frames[b->nframes++];
 
     f->first = b->niov;
-    f->last = b->niov;
     f->media = media;
     f->size = 0;
 
     if (v->framing->head) {
-        n = v->framing->head(f->head, media);
-        lead = (v->sent || b->nframes > 1) ? 0 : v->framing->lead;
-
-        ngx_tscast_burst_piece(b, f->head + lead, n - lead);
+        ngx_tscast_burst_piece(b, f->head, v->framing->head(f->head, media));
     }
 }
 
@@ -171,16 +195,34 @@ ngx_tscast_burst_frame(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
 static void
 ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n)
 {
-    ngx_tscast_frame_t  *f;
-
     b->iov[b->niov].iov_base = p;
     b->iov[b->niov].iov_len = n;
     b->niov++;
 
-    f = &b->frames[b->nframes - 1];
+    b->frames[b->nframes - 1].size += n;
+}
 
-    f->size += n;
-    f->last = b->niov;
+
+static void
+ngx_tscast_burst_tail(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
+{
+    if (v->framing->tail.len) {
+        ngx_tscast_burst_piece(b, v->framing->tail.data,
+                               v->framing->tail.len);
+    }
+
+    b->frames[b->nframes - 1].last = b->niov;
+}
+
+
+/* is it what this viewer wants as well? */
+
+static ngx_uint_t
+ngx_tscast_burst_fits(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd, uint64_t head)
+{
+    return b->serial == rd->serial && b->cursor == v->cursor
+           && b->head == head && b->framing == v->framing;
 }
 
 
@@ -194,6 +236,8 @@ ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     size_t     n[2], media;
     uint64_t   offset;
 
+    b->serial = 0;
+    b->uses = 0;
     b->nframes = 0;
     b->niov = 0;
 
@@ -226,10 +270,44 @@ ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
             ngx_tscast_burst_piece(b, p[1], media - n[0]);
         }
 
+        ngx_tscast_burst_tail(b, v);
+
         offset += media;
     }
 
+    b->serial = rd->serial;
+    b->cursor = v->cursor;
+    b->head = head;
+    b->framing = v->framing;
+
     return NGX_OK;
+}
+
+
+/* the same in one piece */
+
+static void
+ngx_tscast_burst_flatten(ngx_tscast_burst_t *b, struct iovec *flat)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    static u_char  buf[NGX_TSCAST_FRAMES
+                       * (NGX_TSCAST_FRAME_HEAD + NGX_TSCAST_FRAME)];
+    static size_t  len;
+
+    if (b->uses == NGX_TSCAST_FLAT) {
+        p = buf;
+
+        for (i = 0; i < b->niov; i++) {
+            p = ngx_cpymem(p, b->iov[i].iov_base, b->iov[i].iov_len);
+        }
+
+        len = p - buf;
+    }
+
+    flat->iov_base = buf;
+    flat->iov_len = len;
 }
 
 
@@ -243,11 +321,18 @@ ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     ssize_t              n;
     ngx_int_t            rc;
     ngx_uint_t           i;
+    struct iovec         flat;
     ngx_tscast_frame_t  *f;
 
     *media = 0;
 
-    n = v->send(v, b->iov, b->niov);
+    if (++b->uses < NGX_TSCAST_FLAT) {
+        n = v->send(v, b->iov, b->niov);
+
+    } else {
+        ngx_tscast_burst_flatten(b, &flat);
+        n = v->send(v, &flat, 1);
+    }
 
     if (n == NGX_ERROR) {
         return NGX_ERROR;
@@ -284,7 +369,9 @@ ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
         break;
     }
 
-    if (rc == NGX_OK && v->connection->buffered) {
+    if (rc == NGX_OK && v->send != ngx_tscast_send
+        && v->connection->buffered)
+    {
         ngx_tscast_send_blocked(v);
         rc = NGX_AGAIN;
     }
@@ -410,7 +497,7 @@ ngx_tscast_send_blocked(ngx_tscast_viewer_t *v)
     v->blocked = 1;
 
     if (!wev->timer_set) {
-        v->progress = v->connection->sent;
+        v->progress = v->connection->sent + v->wire;
         ngx_add_timer(wev, v->timeout);
     }
 
@@ -456,6 +543,11 @@ ngx_tscast_viewer_control(ngx_tscast_viewer_t *v, u_char *p, size_t n)
 }
 
 
+/*
+ * Looks at nothing of the connection while all goes well: that would be one
+ * more line of cache for each viewer.
+ */
+
 ssize_t
 ngx_tscast_send(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
 {
@@ -466,15 +558,20 @@ ngx_tscast_send(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
     struct msghdr      msg;
     ngx_connection_t  *c;
 
-    c = v->connection;
-
-    ngx_memzero(&msg, sizeof(struct msghdr));
-
-    msg.msg_iov = iov;
-    msg.msg_iovlen = n;
-
     for ( ;; ) {
-        sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL|MSG_DONTWAIT);
+
+        if (n == 1) {
+            sent = send(v->fd, iov->iov_base, iov->iov_len,
+                        MSG_NOSIGNAL|MSG_DONTWAIT);
+
+        } else {
+            ngx_memzero(&msg, sizeof(struct msghdr));
+
+            msg.msg_iov = iov;
+            msg.msg_iovlen = n;
+
+            sent = sendmsg(v->fd, &msg, MSG_NOSIGNAL|MSG_DONTWAIT);
+        }
 
         if (sent != -1) {
             break;
@@ -486,6 +583,7 @@ ngx_tscast_send(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
             continue;
         }
 
+        c = v->connection;
         c->write->ready = 0;
 
         if (err == NGX_EAGAIN) {
@@ -493,19 +591,19 @@ ngx_tscast_send(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
         }
 
         c->write->error = 1;
-        (void) ngx_connection_error(c, err, "sendmsg() failed");
+        (void) ngx_connection_error(c, err, "send() failed");
 
         return NGX_ERROR;
     }
 
-    c->sent += sent;
+    v->wire += sent;
 
     for (size = 0, i = 0; i < n; i++) {
         size += iov[i].iov_len;
     }
 
     if ((size_t) sent < size) {
-        c->write->ready = 0;
+        v->connection->write->ready = 0;
     }
 
     return sent;

@@ -132,6 +132,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
 
     /* until it is started */
     v->blocked = 1;
+    v->fd = v->connection->fd;
 
     ngx_tscast_hold();
 
@@ -380,6 +381,8 @@ ngx_tscast_viewer_look_ahead(ngx_tscast_viewer_t *v)
 static void
 ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd, ngx_tscast_feed_t *feed)
 {
+    static ngx_uint_t  serial;
+
     if (rd->feed == feed) {
         return;
     }
@@ -389,6 +392,7 @@ ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd, ngx_tscast_feed_t *feed)
     }
 
     rd->feed = feed;
+    rd->serial = ++serial;
     rd->ended = __atomic_load_n(&feed->ended, __ATOMIC_SEQ_CST);
 
     ngx_tscast_ring_enter(rd->section, &feed->ring, &rd->view);
@@ -610,13 +614,13 @@ ngx_tscast_viewer_write(ngx_tscast_viewer_t *v)
             return;
         }
 
-        if (v->connection->sent == v->progress) {
+        if (v->connection->sent + v->wire == v->progress) {
             v->counters->timedout++;
             v->close(v, NGX_TSCAST_TIMED_OUT);
             return;
         }
 
-        v->progress = v->connection->sent;
+        v->progress = v->connection->sent + v->wire;
         ngx_add_timer(wev, v->timeout);
     }
 
@@ -691,6 +695,9 @@ ngx_tscast_viewer_leave(ngx_tscast_viewer_t *v)
     v->counters->viewers--;
 
     ngx_tscast_watch_leave(v);
+
+    v->connection->sent += v->wire;
+    v->wire = 0;
 
     if (v->rest) {
         ngx_free(v->rest);

@@ -43,7 +43,7 @@ static size_t ngx_http_tscast_play_chunk(u_char *p, size_t n);
 
 static const ngx_tscast_framing_t  ngx_http_tscast_chunked_framing = {
     ngx_http_tscast_play_chunk,
-    sizeof(CRLF) - 1
+    ngx_string(CRLF)
 };
 
 
@@ -399,7 +399,6 @@ ngx_http_tscast_play_go(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
 static void
 ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
 {
-    ngx_uint_t              open;
     ngx_connection_t       *c;
     ngx_http_request_t     *r;
     ngx_http_tscast_ctx_t  *ctx;
@@ -422,10 +421,8 @@ ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
         ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_NORMAL, NGX_OK);
 
     } else if (rc == NGX_OK) {
-        open = (v->sent && v->framing == &ngx_http_tscast_chunked_framing);
-
-        ngx_http_tscast_play_end(r, (u_char *) CRLF,
-                                 open ? sizeof(CRLF) - 1 : 0, NGX_OK);
+        /* all media has left; the last chunk is written by the filters */
+        ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
 
     } else if (rc == NGX_TSCAST_LAGGED && ctx->ws) {
         ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_POLICY, NGX_OK);
@@ -463,13 +460,7 @@ ngx_http_tscast_play_end(ngx_http_request_t *r, u_char *p, size_t n,
         }
     }
 
-    if (ctx->ws) {
-        r->lingering_close = 1;
-
-    } else if (rc == NGX_OK) {
-        /* the last chunk is written by the filters */
-        rc = ngx_http_send_special(r, NGX_HTTP_LAST);
-    }
+    r->lingering_close = 1;
 
     ngx_http_finalize_request(r, rc);
 }
@@ -514,13 +505,8 @@ ngx_http_tscast_play_cleanup(void *data)
 }
 
 
-/*
- * The CRLF after a chunk's data goes with the head of the next one: one piece
- * less for each send.
- */
-
 static size_t
 ngx_http_tscast_play_chunk(u_char *p, size_t n)
 {
-    return ngx_sprintf(p, CRLF "%uxz" CRLF, n) - p;
+    return ngx_sprintf(p, "%uxz" CRLF, n) - p;
 }

@@ -45,7 +45,7 @@ static size_t ngx_http_tscast_ws_binary(u_char *p, size_t n);
 
 const ngx_tscast_framing_t  ngx_http_tscast_ws_framing = {
     ngx_http_tscast_ws_binary,
-    0
+    ngx_null_string
 };
 
 
