@@ -582,7 +582,7 @@ ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v)
                              "setsockopt(TCP_NOTSENT_LOWAT) failed");
     }
 
-    user_timeout = v->timeout;
+    user_timeout = ngx_min(v->timeout, NGX_MAX_INT32_VALUE);
 
     if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
                    (const void *) &user_timeout, sizeof(int))
