@@ -60,6 +60,7 @@ use TSCast::Check;
 use TSCast::HTTP2;
 use TSCast::Net;
 use TSCast::Nginx;
+use TSCast::Peer;
 use TSCast::Publisher;
 use TSCast::Reader;
 use TSCast::TLS;

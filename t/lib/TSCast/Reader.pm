@@ -119,7 +119,8 @@ sub say_close {
 }
 
 
-# reads all of @readers until $until->() is true or $seconds are over
+# reads all of @readers until $until->() is true or $seconds are over; a
+# TSCast::Peer is one of them, together with its connections
 
 sub pump {
     my ($seconds, $until, @readers) = @_;
@@ -133,7 +134,8 @@ sub pump {
         my $left = $end - time;
         return $rc if $left <= 0;
 
-        my @live = grep { !$_->{end} && !$_->{paused} } @readers;
+        my @live = grep { !$_->{end} && !$_->{paused} }
+                   map { ($_, @{$_->{accepted} // []}) } @readers;
 
         # nothing to wait on: somebody else may make it true
 
