@@ -366,6 +366,7 @@ ngx_tscast_link_look(ngx_tscast_link_t *link)
 
         if (link->failing && ngx_tscast_link_stable(link)) {
             link->failing = 0;
+            link->publisher.log = &link->log;
 
             ngx_log_error(NGX_LOG_NOTICE, &link->log, 0,
                           "link is up again");
