@@ -81,6 +81,7 @@ struct ngx_tscast_link_conf_s {
     ngx_uint_t             line;
     ngx_uint_t             push;
 
+    ngx_str_t              stream;       /* zone/name as written */
     ngx_shm_zone_t        *shm_zone;
     ngx_str_t              pattern;      /* name of the stream or, with */
     ngx_uint_t             prefix;       /* prefix, how it begins */

@@ -65,6 +65,7 @@ ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->file = cf->conf_file->file.name.data;
     lcf->line = cf->conf_file->line;
     lcf->push = (value[0].len == 4 && value[0].data[2] == 's');
+    lcf->stream = value[1];
     lcf->address = value[2];
     lcf->reconnect = 1000;
     lcf->reconnect_max = 30000;
@@ -464,6 +465,13 @@ ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
 
     for (i = 0; i < lmcf->links.nelts; i++) {
         lcf = links[i];
+
+        if (lcf->shm_zone->shm.size == 0) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "unknown zone in \"%V\" in %s:%ui", &lcf->stream,
+                          lcf->file, lcf->line);
+            return NGX_CONF_ERROR;
+        }
 
         if (!lcf->push && lcf->prefix
             && !(lcf->scheme->flags & NGX_TSCAST_SCHEME_PATH))
