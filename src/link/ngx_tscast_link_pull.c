@@ -42,8 +42,11 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     pub->log = ngx_tscast_link_pull_log(link);
     pub->door = NGX_TSCAST_DOOR_LINK;
     pub->timeout = link->conf->timeout;
-    pub->inherit = 1;
     pub->weak = 1;
+
+    /* an heir goes on where its own owner has ended, and ousts no other */
+
+    pub->inherit = (link->handover == NULL);
 
     rc = ngx_tscast_publish(pub, link->zone, &link->name);
 
