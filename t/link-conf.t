@@ -292,7 +292,7 @@ invalid parameter "timeout=0" in
 --- config
 --- must_die
 --- error_log eval
-qr{unknown zone in "lve/a" in \S+nginx\.conf:10}
+qr{unknown zone in "lve/a" in \S+nginx\.conf:\d+}
 
 
 

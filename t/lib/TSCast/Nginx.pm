@@ -329,7 +329,8 @@ sub _listens {
 }
 
 
-# a new generation serves, and the old one knows that it is old
+# a new generation serves, and the old one knows that it is old; meanwhile is
+# called over and over until then
 
 sub reload {
     my ($self, %opt) = @_;
@@ -342,6 +343,8 @@ sub reload {
 
     my $done = TSCast::Net::until_true(15, sub {
         die $self->_why('nginx is gone') if $self->_master_gone;
+
+        $opt{meanwhile}->() if $opt{meanwhile};
 
         my @now = $self->workers;
 
