@@ -112,11 +112,16 @@ SKIP: {
     my $ngx = TSCast::Nginx->new(
         workers => 2,
         tscast => "zone live 8m window=1s buffer=1m;\n"
-                  . 'zone tight 1m window=2s;',
+                  . "zone tight 1m window=2s;\n"
+                  . 'zone short 4m window=60s buffer=256k;',
         server => $doors . <<'END_OF_CONF',
         location ~ ^/tightpush/(?<stream>.+)$ { tscast_ingest tight/$stream; }
         location ~ ^/tight/(?<stream>.+)$ {
             tscast_play tight/$stream linger=0;
+        }
+        location ~ ^/shortpush/(?<stream>.+)$ { tscast_ingest short/$stream; }
+        location ~ ^/short/(?<stream>.+)$ {
+            tscast_play short/$stream linger=0;
         }
 END_OF_CONF
     )->start;
@@ -138,7 +143,8 @@ END_OF_CONF
 
     my $step = int(length($bytes) / 188 / 160) * 188;
 
-    my %path = (live => '/push/refresh', tight => '/tightpush/refresh');
+    my %path = (live => '/push/refresh', tight => '/tightpush/refresh',
+                short => '/shortpush/refresh');
     my %p = map { $_ => publisher($ngx, $path{$_}) } keys %path;
     my %v;
 

@@ -25,6 +25,7 @@
 #define NGX_TSCAST_LOG     1000
 
 
+static ngx_uint_t ngx_tscast_room_keyless(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_room_cut(ngx_tscast_publisher_t *pub);
 
 
@@ -63,11 +64,33 @@ ngx_tscast_room_trim(ngx_tscast_publisher_t *pub)
 
     (void) ngx_tscast_ring_retire(ring, to);
 
-    if (pub->nraps && ngx_current_msec - pub->rap_time[0] > zone->window
-        && ngx_tscast_facts_newest(pub->feed) < ring->tail)
-    {
+    if (ngx_tscast_room_keyless(pub)) {
         pub->parser.no_keys = 1;
     }
+}
+
+
+/*
+ * There is no RAP in the ring.  The next one is worth waiting for as long as
+ * the window, but who has shown one at most may have no other.
+ */
+
+static ngx_uint_t
+ngx_tscast_room_keyless(ngx_tscast_publisher_t *pub)
+{
+    uint64_t            newest;
+    ngx_tscast_ring_t  *ring;
+
+    ring = &pub->feed->ring;
+
+    newest = pub->nraps ? ngx_tscast_facts_newest(pub->feed) : ring->start;
+
+    if (newest >= ring->tail) {
+        return 0;
+    }
+
+    return pub->nraps == 1
+           || ngx_current_msec - pub->rap_time[0] > pub->zone->window;
 }
 
 

@@ -156,8 +156,8 @@ typedef struct {
 typedef struct {
     ngx_tscast_ts_rap_t     candidate;
     ngx_uint_t              state;
-    ngx_uint_t              misses;       /* PES packets in a row without
-                                             random_access_indicator */
+    ngx_uint_t              misses;       /* PES packets in a row that are
+                                             no RAP, while they may be */
     ngx_uint_t              sei_state;
     size_t                  sei_type;
     size_t                  sei_size;
@@ -168,6 +168,7 @@ typedef struct {
     u_char                  need;
     u_char                  zeros;        /* before the next byte, up to 2 */
     unsigned                any:1;        /* whatever starts is a RAP */
+    unsigned                taken:1;      /* the candidate is a RAP */
     unsigned                params:1;     /* parameters or recovery point */
     unsigned                random:1;     /* random_access_indicator */
     unsigned                scrambled:1;
@@ -189,8 +190,8 @@ typedef struct {
     ngx_tscast_ts_codec_e   codec;        /* of pid */
     ngx_uint_t              no_keys;      /* set by the caller: the video has
                                              key frames no more, as with
-                                             intra refresh; it is treated
-                                             as video of unknown codec */
+                                             intra refresh: any frame will
+                                             do, until there is one */
 
     ngx_tscast_ts_rap_t     rap;
     ngx_tscast_ts_tables_t  tables;       /* ntables is 0 until PAT and PMT

@@ -18,7 +18,7 @@
 #include <ngx_tscast_ts.h>
 
 
-/* PES packets without random_access_indicator until it is given up */
+/* PES packets without a key frame until any of them is taken for one */
 #define NGX_TSCAST_TS_MISSES       100
 
 #define NGX_TSCAST_TS_PES_PADDING  0xbe
@@ -30,6 +30,7 @@ static void ngx_tscast_ts_es_start(ngx_tscast_ts_parser_t *p, u_char cc,
     uint64_t offset);
 static ngx_uint_t ngx_tscast_ts_es_found(ngx_tscast_ts_parser_t *p);
 static ngx_uint_t ngx_tscast_ts_es_opaque(ngx_tscast_ts_parser_t *p);
+static ngx_uint_t ngx_tscast_ts_es_unseen(ngx_tscast_ts_es_t *es);
 static u_char *ngx_tscast_ts_es_header(ngx_tscast_ts_parser_t *p, u_char *pos,
     u_char *last, ngx_uint_t *flags);
 static ngx_int_t ngx_tscast_ts_es_header_byte(ngx_tscast_ts_parser_t *p,
@@ -155,8 +156,8 @@ ngx_tscast_ts_es_start(ngx_tscast_ts_parser_t *p, u_char cc, uint64_t offset)
 
     /* a PES packet after one that was scrambled in parts is taken for one */
 
-    es->any = p->no_keys || es->scrambled
-              || p->codec == NGX_TSCAST_TS_OTHER_VIDEO;
+    es->any = es->scrambled || p->codec == NGX_TSCAST_TS_OTHER_VIDEO;
+    es->taken = 0;
     es->scrambled = 0;
 }
 
@@ -164,8 +165,14 @@ ngx_tscast_ts_es_start(ngx_tscast_ts_parser_t *p, u_char cc, uint64_t offset)
 static ngx_uint_t
 ngx_tscast_ts_es_found(ngx_tscast_ts_parser_t *p)
 {
-    p->rap = p->es.candidate;
     p->es.state = sw_idle;
+
+    if (p->es.taken) {
+        return 0;
+    }
+
+    p->rap = p->es.candidate;
+    p->es.taken = 1;
 
     return NGX_TSCAST_TS_RAP;
 }
@@ -176,16 +183,26 @@ ngx_tscast_ts_es_found(ngx_tscast_ts_parser_t *p)
 static ngx_uint_t
 ngx_tscast_ts_es_opaque(ngx_tscast_ts_parser_t *p)
 {
-    ngx_tscast_ts_es_t  *es;
+    if (ngx_tscast_ts_es_unseen(&p->es)) {
+        return ngx_tscast_ts_es_found(p);
+    }
 
-    es = &p->es;
-    es->state = sw_idle;
+    p->es.state = sw_idle;
 
+    return 0;
+}
+
+
+/* is it a RAP, whatever is in it? */
+
+static ngx_uint_t
+ngx_tscast_ts_es_unseen(ngx_tscast_ts_es_t *es)
+{
     if (es->random) {
         es->random = 0;
         es->misses = 0;
 
-        return ngx_tscast_ts_es_found(p);
+        return 1;
     }
 
     if (es->misses < NGX_TSCAST_TS_MISSES) {
@@ -193,7 +210,7 @@ ngx_tscast_ts_es_opaque(ngx_tscast_ts_parser_t *p)
         return 0;
     }
 
-    return ngx_tscast_ts_es_found(p);
+    return 1;
 }
 
 
@@ -298,12 +315,20 @@ ngx_tscast_ts_es_stream_id(ngx_tscast_ts_parser_t *p, u_char id,
         return NGX_DONE;
     }
 
-    p->es.random = 0;
-
     if (p->codec == NGX_TSCAST_TS_AUDIO || p->codec == NGX_TSCAST_TS_OTHER) {
         *flags |= ngx_tscast_ts_es_found(p);
         return NGX_DONE;
     }
+
+    if (p->no_keys && ngx_tscast_ts_es_unseen(&p->es)) {
+        *flags |= ngx_tscast_ts_es_found(p);
+
+        /* a key frame would say that there are some again */
+
+        p->es.state = sw_header;
+    }
+
+    p->es.random = 0;
 
     switch (id) {
 
@@ -344,6 +369,9 @@ ngx_tscast_ts_es_scan(ngx_tscast_ts_parser_t *p, u_char *pos, u_char *last)
             rc = ngx_tscast_ts_es_head(es, p->codec);
 
             if (rc == NGX_OK) {
+                p->no_keys = 0;
+                es->misses = 0;
+
                 return ngx_tscast_ts_es_found(p);
             }
 

@@ -460,6 +460,90 @@ ts_es_indicator_alone(void **state)
 }
 
 
+/* intra refresh: a key frame, and then none for very long */
+
+static void
+ts_es_no_keys(void **state)
+{
+    u_char      key[184], other[184];
+    size_t      nkey, nother;
+    ngx_uint_t  i;
+
+    begin(0x1b);
+
+    nkey = ts_build_pes(key, 0xe0, "\0\0\1\x65\x88\x84", 6);
+    nother = ts_build_pes(other, 0xe0, "\0\0\1\x41\x9a\x24", 6);
+
+    ts_build_packet(&b, 0x100, 1, 0, key, nkey);
+    assert_int_equal(parse(), KEY);
+
+    p.no_keys = 1;
+
+    for (i = 0; i < 100; i++) {
+        ts_build_packet(&b, 0x100, 1, 0, other, nother);
+        assert_int_equal(parse(), OTHER);
+    }
+
+    for (i = 0; i < 3; i++) {
+        ts_build_packet(&b, 0x100, 1, 0, other, nother);
+        assert_int_equal(parse(), KEY);
+    }
+
+    /* the indicator of an encoder that knows better */
+
+    ts_build_packet(&b, 0x100, 1, 0x40, other, nother);
+    assert_int_equal(parse(), KEY);
+
+    ts_build_packet(&b, 0x100, 1, 0, other, nother);
+    assert_int_equal(parse(), OTHER);
+
+    /* there are some after all */
+
+    ts_build_packet(&b, 0x100, 1, 0, key, nkey);
+    assert_int_equal(parse(), KEY);
+    assert_int_equal(p.no_keys, 0);
+
+    for (i = 0; i < 200; i++) {
+        ts_build_packet(&b, 0x100, 1, 0, other, nother);
+        assert_int_equal(parse(), OTHER);
+    }
+}
+
+
+/* the frame of a key that was taken for any is a RAP once */
+
+static void
+ts_es_keys_again(void **state)
+{
+    u_char      key[184], other[184];
+    size_t      nkey, nother;
+    ngx_uint_t  i;
+
+    begin(0x1b);
+
+    nkey = ts_build_pes(key, 0xe0, "\0\0\1\x09\xf0\0\0\1\x65\x88\x84", 11);
+    nother = ts_build_pes(other, 0xe0, "\0\0\1\x41\x9a\x24", 6);
+
+    p.no_keys = 1;
+
+    for (i = 0; i < 100; i++) {
+        ts_build_packet(&b, 0x100, 1, 0, other, nother);
+        assert_int_equal(parse(), OTHER);
+    }
+
+    ts_build_packet(&b, 0x100, 1, 0, key, nkey - 6);
+    assert_int_equal(parse(), KEY);
+    assert_int_equal(p.no_keys, 1);
+
+    ts_build_packet(&b, 0x100, 0, 0, key + nkey - 6, 6);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(p.no_keys, 0);
+
+    ts_build_packet(&b, 0x100, 1, 0, other, nother);
+    assert_int_equal(parse(), OTHER);
+}
+
+
 int
 main(void)
 {
@@ -475,6 +559,8 @@ main(void)
         cmocka_unit_test(ts_es_audio),
         cmocka_unit_test(ts_es_random_access_indicator),
         cmocka_unit_test(ts_es_indicator_alone),
+        cmocka_unit_test(ts_es_no_keys),
+        cmocka_unit_test(ts_es_keys_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
