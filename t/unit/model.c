@@ -27,6 +27,7 @@ static ngx_uint_t model_gone(model_thread_t *t);
 static uint16_t model_line(model_thread_t *t);
 static void model_modify(model_t *m, model_thread_t *t, ngx_uint_t loc,
     int value);
+static void model_explain(model_t *m);
 
 
 ngx_uint_t
@@ -54,6 +55,14 @@ model_run(model_t *m)
     model_explore(m, &s);
 
     free(m->table);
+
+    print_message("variant %d: %d states, %d ends, %s\n", (int) m->variant,
+                  (int) m->states, (int) m->ends,
+                  m->failure ? m->failure : "right");
+
+    if (m->failure && m->variant == 0) {
+        model_explain(m);
+    }
 
     return m->failure == NULL;
 }
@@ -543,13 +552,12 @@ model_fail(model_t *m, const char *what)
 }
 
 
-void
+static void
 model_explain(model_t *m)
 {
     ngx_uint_t  i;
 
-    fprintf(stderr, "%s: %s, after", m->name,
-            m->failure ? m->failure : "nothing is wrong");
+    fprintf(stderr, "%s: %s, after", m->name, m->failure);
 
     for (i = 0; i < m->depth; i++) {
 

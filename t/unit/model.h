@@ -127,11 +127,11 @@ struct model_s {
 };
 
 
-/* returns 1 when all is well in every order; otherwise the failure is set */
+/*
+ * Returns 1 when all is well in every order.  A failure is set otherwise; of
+ * variant 0, which has to be right, the steps that led to it are printed.
+ */
 ngx_uint_t model_run(model_t *m);
-
-/* the steps that led to the failure, on stderr */
-void model_explain(model_t *m);
 
 int model_load(model_t *m, model_thread_t *t, ngx_uint_t loc,
     ngx_uint_t order);

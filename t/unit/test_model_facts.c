@@ -161,32 +161,20 @@ late_reader(model_t *m, ngx_uint_t n, model_thread_t *t)
 }
 
 
+static model_t  m = {
+    .name = "facts",
+    .nthreads = 3,
+    .steps = { writer, reader, late_reader },
+    .mortal = { 1 }
+};
+
+
 static ngx_uint_t
 run(ngx_uint_t variant)
 {
-    ngx_uint_t      rc;
-    static model_t  m;
-
-    ngx_memzero(&m, sizeof(model_t));
-
-    m.name = "facts";
-    m.nthreads = 3;
-    m.steps[0] = writer;
-    m.steps[1] = reader;
-    m.steps[2] = late_reader;
-    m.mortal[0] = 1;
     m.variant = variant;
 
-    rc = model_run(&m);
-
-    print_message("variant %d: %d states, %d ends, %s\n", (int) variant,
-                  (int) m.states, (int) m.ends, rc ? "right" : m.failure);
-
-    if (variant == RIGHT && !rc) {
-        model_explain(&m);
-    }
-
-    return rc;
+    return model_run(&m);
 }
 
 

@@ -394,34 +394,22 @@ end(model_t *m)
 }
 
 
+static model_t  m = {
+    .name = "ring",
+    .steps = { writer, reader, reader },
+    .end = end
+};
+
+
 static ngx_uint_t
 run(ngx_uint_t variant, const ngx_uint_t *how, ngx_uint_t readers)
 {
-    ngx_uint_t      rc;
-    static model_t  m;
-
-    ngx_memzero(&m, sizeof(model_t));
-
     settings = how;
 
-    m.name = "ring";
     m.nthreads = 1 + readers;
-    m.steps[0] = writer;
-    m.steps[1] = reader;
-    m.steps[2] = reader;
     m.variant = variant;
-    m.end = end;
 
-    rc = model_run(&m);
-
-    print_message("variant %d: %d states, %d ends, %s\n", (int) variant,
-                  (int) m.states, (int) m.ends, rc ? "right" : m.failure);
-
-    if (variant == RIGHT && !rc) {
-        model_explain(&m);
-    }
-
-    return rc;
+    return model_run(&m);
 }
 
 

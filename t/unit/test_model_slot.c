@@ -426,35 +426,22 @@ end(model_t *m)
 }
 
 
+static model_t  m = {
+    .name = "slot",
+    .nthreads = 4,
+    .steps = { owner, rival, sweeper, heir },
+    .killed = killed,
+    .end = end
+};
+
+
 static ngx_uint_t
 run(ngx_uint_t variant, ngx_uint_t mortal)
 {
-    ngx_uint_t      rc;
-    static model_t  m;
-
-    ngx_memzero(&m, sizeof(model_t));
-
-    m.name = "slot";
-    m.nthreads = 4;
-    m.steps[0] = owner;
-    m.steps[1] = rival;
-    m.steps[2] = sweeper;
-    m.steps[3] = heir;
     m.mortal[OWNER] = mortal;
     m.variant = variant;
-    m.killed = killed;
-    m.end = end;
 
-    rc = model_run(&m);
-
-    print_message("variant %d: %d states, %d ends, %s\n", (int) variant,
-                  (int) m.states, (int) m.ends, rc ? "right" : m.failure);
-
-    if (variant == RIGHT && !rc) {
-        model_explain(&m);
-    }
-
-    return rc;
+    return model_run(&m);
 }
 
 

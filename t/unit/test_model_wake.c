@@ -214,35 +214,23 @@ end(model_t *m)
 }
 
 
+static model_t  m = {
+    .name = "wake",
+    .nthreads = 3,
+    .steps = { publisher, publisher, viewer },
+    .killed = killed,
+    .end = end
+};
+
+
 static ngx_uint_t
 run(ngx_uint_t variant, ngx_uint_t mortal)
 {
-    ngx_uint_t      rc;
-    static model_t  m;
-
-    ngx_memzero(&m, sizeof(model_t));
-
-    m.name = "wake";
-    m.nthreads = 3;
-    m.steps[0] = publisher;
-    m.steps[1] = publisher;
-    m.steps[2] = viewer;
     m.mortal[0] = mortal;
     m.variant = variant;
-    m.killed = killed;
     m.idle = mortal ? idle : NULL;
-    m.end = end;
 
-    rc = model_run(&m);
-
-    print_message("variant %d: %d states, %d ends, %s\n", (int) variant,
-                  (int) m.states, (int) m.ends, rc ? "right" : m.failure);
-
-    if (variant == RIGHT && !rc) {
-        model_explain(&m);
-    }
-
-    return rc;
+    return model_run(&m);
 }
 
 
