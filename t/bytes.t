@@ -30,15 +30,7 @@ END_OF_CONF
 sub viewers {
     my ($name) = @_;
 
-    TSCast::Net::until_true(10, sub {
-        my $v = TSCast::Reader->http(port => $ngx->port, method => 'HEAD',
-                                     path => "/live/$name");
-        my $status = $v->wait_head(2);
-
-        $v->close;
-
-        return $status && $status == 200;
-    }) or die "$name is not published";
+    $ngx->wait_stream("/live/$name");
 
     my $n = 0;
 

@@ -33,13 +33,10 @@ END_OF_CONF
 
     $p->send($ts->take(1));
 
-    my $v;
+    $ngx->wait_stream('/live/big');
 
-    TSCast::Net::until_true(5, sub {
-        $v = TSCast::Reader->http(port => $ngx->port, path => '/live/big',
-                                  keep => 0);
-        $v->wait_head == 200;
-    }) or die 'not published';
+    my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/big',
+                                 keep => 0);
 
     for (1 .. 250) {
         $p->send($ts->take(0.08)) or die 'the publisher was cut';

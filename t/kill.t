@@ -54,6 +54,7 @@ sub fed {
     my $p = TSCast::Publisher->new(sock => $ngx->connect_to_worker($one),
                                    path => '/push/a');
     $p->send(TSCast::bytes('seconds=2'));
+    $ngx->wait_stream('/live/a');
 
     my @stay = map { viewer($two, '/live/a', $_) } qw(http ws);
     my $brief = viewer($two, '/brief/a', 'ws');
@@ -108,6 +109,7 @@ sub fed {
     my $ts = TSCast::TS->new(seconds => 0);
 
     $p->send($ts->take(2));
+    $ngx->wait_stream('/live/b');
 
     my @near = map { viewer($one, '/live/b', $_) } qw(http ws);
     my @far = map { viewer($two, '/live/b', $_) } qw(http ws);
@@ -141,6 +143,7 @@ for my $round (1 .. 5) {
     my $p = TSCast::Publisher->new(sock => $ngx->connect_to_worker($one),
                                    path => "/push/c$round");
     $p->send(TSCast::bytes('seconds=2 bitrate=8000000'));
+    $ngx->wait_stream("/live/c$round");
 
     my $v = viewer($two, "/live/c$round", 'http');
 

@@ -25,16 +25,6 @@ END_OF_CONF
 my ($worker) = $ngx->workers;
 
 
-# kilobytes of the worker that are its own
-
-sub own_memory {
-    open my $in, '<', "/proc/$worker/status" or die $!;
-    local $/;
-
-    return <$in> =~ /^RssAnon:\s+(\d+)/m ? $1 : die 'no RssAnon';
-}
-
-
 sub run {
     my ($what, $megabytes, %opt) = @_;
 
@@ -50,6 +40,7 @@ sub run {
     my $send = sub { $p->send($bytes) or die 'the publisher was cut' };
 
     $send->() for 1 .. 2;
+    $ngx->wait_stream("/live/$what");
 
     @viewers = map { TSCast::Reader->$_(port => $ngx->port, keep => 0,
                                         path => "/live/$what") } qw(http ws);
@@ -62,10 +53,10 @@ sub run {
     for my $round (1 .. $rounds) {
         $send->();
         TSCast::Reader::pump(0.01, sub { 0 }, @viewers);
-        $before = own_memory() if $round == int($rounds / 4) + 1;
+        $before = $ngx->own_memory($worker) if $round == int($rounds / 4) + 1;
     }
 
-    my $grown = own_memory() - $before;
+    my $grown = $ngx->own_memory($worker) - $before;
 
     cmp_ok($grown, '<', 256,
            "$what: $grown kB more after $megabytes MB than after a quarter");
@@ -87,11 +78,11 @@ run('small', 24, split => 188);
 
     $p->send($bytes) for 1 .. 5;
 
-    my $before = own_memory();
+    my $before = $ngx->own_memory($worker);
 
     $p->send($bytes) for 1 .. 40;
 
-    my $grown = own_memory() - $before;
+    my $grown = $ngx->own_memory($worker) - $before;
 
     cmp_ok($grown, '<', 256, "length: $grown kB more after 320 MB");
     $p->close;
@@ -107,20 +98,21 @@ run('small', 24, split => 188);
         my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/go');
 
         $p->send($bytes);
+        $ngx->wait_stream('/live/go');
 
         my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/go');
 
-        $v->wait_head;
+        $v->wait_bytes(188);
         my $status = $p->finish->status // 'none';
 
         die "round $round: status $status" if $status ne '204';
 
         $_->close for $p, $v;
 
-        $before = own_memory() if $round == 100;
+        $before = $ngx->own_memory($worker) if $round == 100;
     }
 
-    my $grown = own_memory() - $before;
+    my $grown = $ngx->own_memory($worker) - $before;
 
     cmp_ok($grown, '<', 256, "$grown kB more after 400 publishers and viewers "
                              . 'than after 100');

@@ -58,6 +58,7 @@ my $p = TSCast::Publisher->new(sock => $ngx->connect_to_worker($first[0]),
 my $ts = TSCast::TS->new(seconds => 0, gop => 0.4, bitrate => 2_000_000);
 
 $p->send($ts->take(0.5));
+$ngx->wait_stream('/live/cam');
 
 # it goes on in real time until the pipe closes
 
@@ -85,6 +86,7 @@ close $stop_read;
     my $q = TSCast::Publisher->new(sock => $ngx->connect_to_worker($first[0]),
                                    path => '/push/back');
     $q->send(TSCast::bytes('seconds=2 gop=1 filler=o'));
+    $ngx->wait_stream('/stay/back');
 
     @viewers = $ngx->viewers_on_all_workers(2, watch('/stay/back'));
 

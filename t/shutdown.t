@@ -30,6 +30,7 @@ sub scene {
                                    path => '/push/cam');
 
     $p->send(TSCast::bytes('seconds=1'));
+    $ngx->wait_stream('/live/cam');
 
     my @v = map { TSCast::Reader->ws(sock => $ngx->connect_to_worker($_),
                                      path => '/live/cam') } @w;

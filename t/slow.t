@@ -27,6 +27,7 @@ my $ts = TSCast::TS->new(seconds => 0, bitrate => 12_000_000, gop => 0.4);
 my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
 
 $p->send($ts->take(1));
+$ngx->wait_stream('/skip/cam');
 
 
 sub viewer {

@@ -48,6 +48,7 @@ my ($one, $two) = $ngx->workers;
     my $feed = sub { $p[$_]->send($ts[$_]->take(0.04)) or die for 0, 1 };
 
     $feed->() for 1 .. 25;
+    $ngx->wait_stream("/live/$_") for qw(a b);
 
     my @near = map { viewer($one, "/live/$_", 'ws') } qw(a b);
     my @far = map { viewer($two, "/live/$_", 'http') } qw(a b);
@@ -96,6 +97,7 @@ my ($one, $two) = $ngx->workers;
     my $p = TSCast::Publisher->new(sock => $ngx->connect_to_worker($two),
                                    path => '/push/c');
     $p->send(TSCast::bytes('seconds=1 gop=0.4 filler=o'));
+    $ngx->wait_stream('/live/c');
 
     my $v = viewer($one, '/live/c', 'ws', keep => 1);
 

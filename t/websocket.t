@@ -36,13 +36,7 @@ my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
 
 $p->send($ts->take(2));
 
-TSCast::Net::until_true(5, sub {
-    my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/cam',
-                                 method => 'HEAD');
-    my $status = $v->wait_head;
-    $v->close;
-    $status == 200;
-}) or die 'not published';
+$ngx->wait_stream('/live/cam');
 
 
 sub ws {

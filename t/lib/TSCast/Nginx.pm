@@ -432,6 +432,23 @@ sub worker_of {
 }
 
 
+# waits until a location plays its stream
+
+sub wait_stream {
+    my ($self, $path, %opt) = @_;
+
+    TSCast::Net::until_true($TSCast::Net::DEADLINE, sub {
+        my $v = TSCast::Reader->http(port => $opt{port} // $self->{port},
+                                     path => $path, method => 'HEAD');
+        my $status = $v->wait_head(5) // 0;
+
+        $v->close;
+
+        return $status == 200;
+    }) or die "$path does not play";
+}
+
+
 # a connection that the worker $pid has accepted.  An idle nginx often accepts
 # everything on one worker, so connections are opened in bursts until that one
 # has its share.
