@@ -270,6 +270,37 @@ still_good('400 names');
     close $s;
 }
 
+# viewers with a body: it is thrown away, but nobody waits for it
+
+my $upgrade = join '', map { "$_\r\n" }
+              'Upgrade: websocket', 'Connection: Upgrade',
+              'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+              'Sec-WebSocket-Version: 13';
+
+for my $row (
+    ['half a body', "Content-Length: 1000\r\n\r\nabc", 400],
+    ['half a chunk', "Transfer-Encoding: chunked\r\n\r\n5\r\nab", 400],
+    ['an upgrade and no byte of a body',
+     "${upgrade}Content-Length: 20\r\n\r\n", 400],
+    ['an upgrade and no chunk',
+     "${upgrade}Transfer-Encoding: chunked\r\n\r\n", 400],
+    ['a whole body', "Content-Length: 3\r\n\r\nabc", 200],
+    ['an upgrade and a whole body',
+     "${upgrade}Content-Length: 3\r\n\r\nabc", 101],
+    ['no body', "Content-Length: 0\r\n\r\n", 200],
+    ['an upgrade and no body', "${upgrade}Content-Length: 0\r\n\r\n", 101],
+) {
+    my ($name, $rest, $status) = @$row;
+    my $s = TSCast::Net::dial($port);
+
+    TSCast::Net::put($s, "GET /live/good HTTP/1.1\r\nHost: x\r\n$rest");
+
+    my $in = TSCast::Net::get($s, 3) // '';
+
+    like($in, qr{\AHTTP/1\.1 $status }, "a viewer with $name: $status");
+    close $s;
+}
+
 # chunks that are none
 
 {

@@ -60,6 +60,15 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
         return rc;
     }
 
+    if (r->discard_body) {
+
+        /* who waits for the rest of it does not see the client leave */
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "viewer sent a request with a part of a body");
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
     rc = ngx_http_tscast_prepare(r, &pcf->address, &ctx);
 
     if (rc != NGX_OK) {
