@@ -21,6 +21,7 @@ my $ngx = TSCast::Nginx->new(
         location ~ ^/live/(?<stream>.+)$ {
             tscast_play live/$stream linger=0;
         }
+        location ~ ^/stay/(?<stream>.+)$ { tscast_play live/$stream; }
 END_OF_CONF
 )->start;
 
@@ -114,6 +115,42 @@ END_OF_CONF
     is($v->wait_end, 'complete', 'to the end');
     is($v->faults, '', 'without a fault');
     $v->close;
+}
+
+# a name that is published again and again while it is watched
+
+{
+    my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/flap');
+
+    $p->send(TSCast::bytes('seconds=1 bitrate=300000'));
+    $ngx->wait_stream('/stay/flap');
+
+    my @v = $ngx->viewers_on_all_workers(1, sub {
+        return TSCast::Reader->http(sock => shift, path => '/stay/flap',
+                                    keep => 0);
+    });
+
+    is($p->finish->status, 204, 'a stream that is watched');
+
+    my %status;
+
+    for (1 .. 400) {
+        $p->close;
+        $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/flap');
+        $p->send(TSCast::bytes('seconds=0.04 bitrate=300000'));
+        $status{$p->finish->status // 'none'}++;
+        TSCast::Reader::pump(0.002, sub { 0 }, @v);
+    }
+
+    is_deeply(\%status, { 204 => 400 }, 'may be published 400 times');
+    is($v[$_]->faults(missing => 1, doubled => 1), '', 'well formed')
+        for 0, 1;
+
+    my $q = TSCast::Publisher->new(port => $ngx->port, path => '/push/other');
+
+    $q->send(TSCast::bytes('seconds=1 bitrate=300000'));
+    is($q->finish->status, 204, 'and another as well');
+    $_->close for $p, $q, @v;
 }
 
 my @lines = grep { /\[(warn|error)\]/ } split /\n/, $ngx->error_log;

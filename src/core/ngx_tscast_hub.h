@@ -322,6 +322,7 @@ void ngx_tscast_watch_wake(ngx_tscast_watch_t *w);
 void ngx_tscast_watch_refresh(ngx_tscast_watch_t *w);
 ngx_tscast_ref_t *ngx_tscast_watch_after(ngx_tscast_watch_t *w, uint64_t id);
 void ngx_tscast_watch_linger(ngx_tscast_watch_t *w, ngx_msec_t timer);
+void ngx_tscast_watch_round(ngx_tscast_zone_t *zone);
 void ngx_tscast_watch_away(ngx_tscast_zone_t *zone);
 
 /* ngx_tscast_viewer.c */

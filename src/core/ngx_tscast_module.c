@@ -221,6 +221,7 @@ ngx_tscast_round(ngx_event_t *ev)
     for (i = 0; i < tcf->zones.nelts; i++) {
         ngx_tscast_slot_sweep(zones[i], ev->log);
         ngx_tscast_publisher_round(zones[i]);
+        ngx_tscast_watch_round(zones[i]);
     }
 
     ngx_tscast_wake_look();

@@ -16,9 +16,15 @@
 #include "ngx_tscast_hub.h"
 
 
+/* feeds of a stream that are kept, however short they are */
+#define NGX_TSCAST_FEEDS  8
+
+
 static ngx_uint_t ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st,
     ngx_uint_t weak);
 static ngx_uint_t ngx_tscast_stream_wanted_locked(ngx_tscast_stream_t *st);
+static void ngx_tscast_feed_expire_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
 static void ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_feed_t *feed);
 static void ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
@@ -267,7 +273,38 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 
     __atomic_store_n(&st->newest, id, __ATOMIC_SEQ_CST);
 
+    ngx_tscast_feed_expire_locked(zone, st);
+
     return feed;
+}
+
+
+/*
+ * Publishers that come and go many times in a window leave feeds of a few
+ * bytes each: as if the window was over for all but the last of them.
+ */
+
+static void
+ngx_tscast_feed_expire_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st)
+{
+    ngx_uint_t          n;
+    ngx_queue_t        *q;
+    ngx_tscast_feed_t  *feed;
+
+    n = 0;
+
+    for (q = ngx_queue_last(&st->feeds);
+         q != ngx_queue_sentinel(&st->feeds);
+         q = ngx_queue_prev(q))
+    {
+        if (n++ < NGX_TSCAST_FEEDS) {
+            continue;
+        }
+
+        feed = ngx_queue_data(q, ngx_tscast_feed_t, queue);
+        feed->ended_at = ngx_current_msec - zone->window;
+    }
 }
 
 

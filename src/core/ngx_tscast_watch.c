@@ -390,6 +390,7 @@ ngx_tscast_watch_wake(ngx_tscast_watch_t *w)
     ngx_tscast_group_t  *g;
 
     ngx_tscast_watch_refresh(w);
+    ngx_tscast_watch_trim(w);
 
     for (q = ngx_queue_head(&w->groups);
          q != ngx_queue_sentinel(&w->groups);
@@ -511,11 +512,24 @@ ngx_tscast_group_walk(ngx_tscast_group_t *g)
         return;
     }
 
-    ngx_tscast_watch_trim(w);
-
     if (g->again) {
         g->again = 0;
         ngx_tscast_group_wake(g);
+    }
+}
+
+
+/* once a second: feeds grow old, also where nothing comes after them */
+
+void
+ngx_tscast_watch_round(ngx_tscast_zone_t *zone)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < zone->sh->nstreams; i++) {
+        if (zone->watches[i]) {
+            ngx_tscast_watch_trim(zone->watches[i]);
+        }
     }
 }
 
