@@ -401,6 +401,8 @@ ngx_tscast_send_keep(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n,
     }
 
     if (size - skip > NGX_TSCAST_REST) {
+        ngx_log_error(NGX_LOG_INFO, v->log, 0,
+                      "client asks for answers that it does not read");
         return NGX_ERROR;
     }
 
