@@ -22,6 +22,11 @@ my $ngx = TSCast::Nginx->new(
         location ~ ^/all/(?<stream>.+)$ {
             tscast_play live/$stream start=oldest linger=0;
         }
+        location ~ ^/any/(?<stream>[^/]+)$ {
+            tscast_ingest live/$stream;
+            tscast_play live/$stream;
+            add_header X-Stream "is $tscast_stream" always;
+        }
 END_OF_CONF
 )->start;
 
@@ -214,6 +219,41 @@ still_good('300 publishers and viewers who leave at once');
 }
 
 still_good('400 names');
+
+# names that are to look like a header, or like a line of the log
+
+for my $method ('GET', 'POST') {
+    my $name = 'x%0D%0AX-Forged:%20yes%0D%0Aa%20line%20' . 'n' x 1000;
+    my $v = TSCast::Reader->http(port => $port, path => "/any/$name",
+                                 method => $method,
+                                 headers => ['Content-Length: 0']);
+
+    is($v->wait_head(3), 400, "$method: a name with line feeds: 400");
+    is($v->{h}{'x-forged'}, undef, 'adds no header');
+    is($v->{h}{'x-stream'}, 'is', 'and is not that of a stream');
+    $v->close;
+}
+
+is(scalar(grep { !/^\d{4}.* \[\w+\] / } split /\n/, $ngx->error_log), 0,
+   'nor a line to the error log');
+ok($ngx->wait_log(qr/invalid stream name "x%0D%0AX-Forged:%20yes%0D%0A/),
+   'which tells of it');
+
+# pings whose answers are not read
+
+{
+    my $v = TSCast::Reader->ws(port => $port, path => '/live/good',
+                               rcvbuf => 4096, deadline => 2);
+    my $pings = TSCast::WebSocket::frame(9, 'x' x 125) x 1000;
+
+    $v->wait_head;
+    1 while $v->put($pings);
+    ok($ngx->wait_log(qr/\[info\].* asks for answers that it does not read/),
+       'who reads no pong is cut');
+    $v->close;
+}
+
+still_good('these');
 
 # one byte at a time, for a while
 

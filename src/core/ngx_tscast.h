@@ -388,6 +388,10 @@ void ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name);
 /* NGX_OK or NGX_TSCAST_BAD_NAME: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ - */
 ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);
 
+/* says that it is none; a peer may have put anything into it */
+void ngx_tscast_stream_log_name(ngx_uint_t level, ngx_log_t *log,
+    ngx_str_t *name);
+
 
 /*
  * What the hub tells those that act on their own

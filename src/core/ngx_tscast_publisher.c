@@ -53,8 +53,7 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     ngx_uint_t  tries;
 
     if (ngx_tscast_stream_check_name(name) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                      "invalid stream name \"%V\"", name);
+        ngx_tscast_stream_log_name(NGX_LOG_ERR, pub->log, name);
         return NGX_TSCAST_BAD_NAME;
     }
 

@@ -59,6 +59,25 @@ ngx_tscast_stream_check_name(ngx_str_t *name)
 }
 
 
+void
+ngx_tscast_stream_log_name(ngx_uint_t level, ngx_log_t *log, ngx_str_t *name)
+{
+    size_t   len;
+    u_char  *last;
+    u_char   buf[3 * NGX_TSCAST_NAME_LEN];
+
+    len = ngx_min(name->len, NGX_TSCAST_NAME_LEN);
+
+    /* no line feeds */
+
+    last = (u_char *) ngx_escape_uri(buf, name->data, len,
+                                     NGX_ESCAPE_MEMCACHED);
+
+    ngx_log_error(level, log, 0, "invalid stream name \"%*s\"",
+                  (size_t) (last - buf), buf);
+}
+
+
 ngx_tscast_stream_t *
 ngx_tscast_stream_find_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
 {

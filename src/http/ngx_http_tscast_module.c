@@ -226,7 +226,9 @@ ngx_http_tscast_variable_stream(ngx_http_request_t *r,
     ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tscast_module);
 
-    if (ctx == NULL || (ctx->publisher == NULL && ctx->viewer == NULL)) {
+    if (ctx == NULL || (ctx->publisher == NULL && ctx->viewer == NULL)
+        || ngx_tscast_stream_check_name(&ctx->name) != NGX_OK)
+    {
         v->not_found = 1;
         return NGX_OK;
     }

@@ -252,8 +252,7 @@ ngx_http_tscast_play_refuse(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
     switch (rc) {
 
     case NGX_TSCAST_BAD_NAME:
-        ngx_log_error(NGX_LOG_INFO, log, 0,
-                      "invalid stream name \"%V\"", &ctx->name);
+        ngx_tscast_stream_log_name(NGX_LOG_INFO, log, &ctx->name);
         return NGX_HTTP_BAD_REQUEST;
 
     case NGX_TSCAST_NOT_FOUND:
