@@ -28,7 +28,8 @@ sub pump { return TSCast::Reader::pump(@_) }
 
 sub media {
     return join '', grep { my $pid = unpack('x n', $_) & 0x1fff;
-                           $pid != 0 && $pid != 0x1000 } unpack '(a188)*', $_[0];
+                           $pid != 0 && $pid != 0x1000 }
+                     unpack '(a188)*', $_[0];
 }
 
 
