@@ -82,6 +82,7 @@ static ngx_tscast_observer_t  ngx_tscast_link_observer = {
 static ngx_tscast_link_main_conf_t  *ngx_tscast_link_conf;
 static ngx_queue_t                   ngx_tscast_links;
 static ngx_uint_t                    ngx_tscast_link_leaving;
+static ngx_uint_t                    ngx_tscast_link_refused;  /* in a row */
 static ngx_event_t                   ngx_tscast_link_later;
 static ngx_connection_t              ngx_tscast_link_dumb;
 
@@ -122,7 +123,7 @@ ngx_tscast_link_scan_handler(ngx_event_t *ev)
 static void
 ngx_tscast_link_scan(void)
 {
-    ngx_uint_t                i;
+    ngx_uint_t                i, refused;
     ngx_tscast_link_conf_t  **links;
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
@@ -130,6 +131,7 @@ ngx_tscast_link_scan(void)
     }
 
     links = ngx_tscast_link_conf->links.elts;
+    refused = ngx_tscast_link_refused;
 
     for (i = 0; i < ngx_tscast_link_conf->links.nelts; i++) {
 
@@ -139,6 +141,11 @@ ngx_tscast_link_scan(void)
         } else {
             ngx_tscast_link_claim(links[i], &links[i]->pattern);
         }
+    }
+
+    if (ngx_tscast_link_refused == refused) {
+        /* there is room again */
+        ngx_tscast_link_refused = 0;
     }
 }
 
@@ -265,9 +272,13 @@ ngx_tscast_link_claim(ngx_tscast_link_conf_t *lcf, ngx_str_t *name)
     }
 
     if (rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "zone \"%V\" has no memory for a link to \"%V\"",
-                      ngx_tscast_zone_name(zone), &lcf->address);
+
+        if (ngx_tscast_link_refused++ == 0) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "zone \"%V\" has no memory for a link to \"%V\"",
+                          ngx_tscast_zone_name(zone), &lcf->address);
+        }
+
         return;
     }
 

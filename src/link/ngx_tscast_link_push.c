@@ -28,6 +28,7 @@ void
 ngx_tscast_link_push_start(ngx_tscast_link_t *link,
     const ngx_tscast_framing_t *framing, ngx_tscast_send_pt send)
 {
+    ngx_int_t                rc;
     ngx_tscast_viewer_t     *v;
     ngx_tscast_record_t     *rec;
     ngx_tscast_link_conf_t  *lcf;
@@ -59,7 +60,15 @@ ngx_tscast_link_push_start(ngx_tscast_link_t *link,
         rec->place.feed = 0;
     }
 
-    if (ngx_tscast_viewer_join(v, link->zone, &link->name) != NGX_OK) {
+    rc = ngx_tscast_viewer_join(v, link->zone, &link->name);
+
+    if (rc == NGX_ERROR) {
+        ngx_tscast_link_fail(link, 0, "no memory");
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        /* the stream has ended meanwhile */
         ngx_tscast_link_finish(link);
         return;
     }
