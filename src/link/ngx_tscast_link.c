@@ -318,6 +318,9 @@ ngx_tscast_link_create(ngx_tscast_link_conf_t *lcf, ngx_str_t *name,
     link->log.handler = ngx_tscast_link_log_error;
     link->log.data = link;
 
+    link->quiet = link->log;
+    link->quiet.log_level = NGX_LOG_ALERT;
+
     link->wanted = ngx_current_msec;
 
     link->timer.handler = ngx_tscast_link_timer_handler;

@@ -112,7 +112,7 @@ struct ngx_tscast_link_s {
     ngx_tscast_record_t   *record;
     ngx_str_t              name;         /* of the stream */
     ngx_log_t              log;
-    ngx_log_t              quiet;        /* of the hub, while it fails */
+    ngx_log_t              quiet;        /* for what was said before */
 
     ngx_event_t            timer;        /* of the state */
     ngx_msec_t             began;        /* when it was up */

@@ -163,6 +163,7 @@ void
 ngx_tscast_link_tcp(ngx_tscast_link_t *link,
     void (*handler)(ngx_tscast_link_t *link))
 {
+    ngx_err_t               err;
     ngx_int_t               rc;
     ngx_connection_t       *c;
     ngx_peer_connection_t  *peer;
@@ -175,15 +176,19 @@ ngx_tscast_link_tcp(ngx_tscast_link_t *link,
     peer->socklen = link->socklen;
     peer->name = &link->peer_name;
     peer->get = ngx_event_get_peer;
-    peer->log = &link->log;
+    peer->log = &link->quiet;
     peer->log_error = NGX_ERROR_INFO;
 
     link->connected = handler;
 
+    ngx_set_socket_errno(0);
+
     rc = ngx_event_connect_peer(peer);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
-        ngx_tscast_link_fail(link, 0, "it cannot be connected to");
+        err = ngx_socket_errno;
+
+        ngx_tscast_link_fail(link, err, "connect() failed");
         return;
     }
 

@@ -21,7 +21,6 @@
 #define NGX_TSCAST_LINK_OFFER  10000
 
 
-static ngx_log_t *ngx_tscast_link_pull_log(ngx_tscast_link_t *link);
 static void ngx_tscast_link_pull_ousted(ngx_tscast_publisher_t *pub);
 static ngx_int_t ngx_tscast_link_pull_result(ngx_tscast_link_t *link,
     ngx_int_t rc);
@@ -39,7 +38,7 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
 
     pub->data = link;
     pub->ousted = ngx_tscast_link_pull_ousted;
-    pub->log = ngx_tscast_link_pull_log(link);
+    pub->log = link->failing ? &link->quiet : &link->log;
     pub->door = NGX_TSCAST_DOOR_LINK;
     pub->timeout = link->conf->timeout;
     pub->weak = 1;
@@ -55,22 +54,6 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     }
 
     return ngx_tscast_link_pull_result(link, rc);
-}
-
-
-/* what the hub says of a link that is failing was said before */
-
-static ngx_log_t *
-ngx_tscast_link_pull_log(ngx_tscast_link_t *link)
-{
-    if (!link->failing) {
-        return &link->log;
-    }
-
-    link->quiet = link->log;
-    link->quiet.log_level = NGX_LOG_ALERT;
-
-    return &link->quiet;
 }
 
 
