@@ -59,6 +59,7 @@ BEGIN {
 use TSCast::Check;
 use TSCast::HTTP2;
 use TSCast::Net;
+use TSCast::Netns;
 use TSCast::Nginx;
 use TSCast::Peer;
 use TSCast::Publisher;

@@ -16,7 +16,8 @@ package TSCast::Nginx;
 #
 # Options: main, tscast, events, http, server (parts of the configuration),
 # workers, connections (of each), log (error log level), listen (more of the
-# listen directive).
+# listen directive), netns (a host of TSCast::Netns: the port is the path of a
+# UNIX socket then).
 # In each part $PORT stands for the port and $PREFIX for the server's folder;
 # $PORT_1, $PORT_2, ... are other free ports.
 #
@@ -69,7 +70,7 @@ http {
     %HTTP
 
     server {
-        listen 127.0.0.1:$PORT %LISTEN;
+        listen %ADDRESS %LISTEN;
 
         location = /tscast-alive {
             access_log off;
@@ -135,7 +136,8 @@ sub new {
     }, $class;
 
     $self->{prefix} = tempdir('tscast-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    $self->{port} = TSCast::Net::free_port();
+    $self->{port} = $self->{netns} ? "$self->{prefix}/http.sock"
+                                   : TSCast::Net::free_port();
 
     mkdir "$self->{prefix}/$_" for qw(logs html temp);
 
@@ -178,6 +180,7 @@ sub conf {
                                grep { $built !~ /--without-http_${_}_module/ }
                                qw(client_body proxy fastcgi uwsgi scgi)),
         HTTP => $self->{http},
+        ADDRESS => $self->{netns} ? 'unix:$PORT' : '127.0.0.1:$PORT',
         LISTEN => $self->{listen},
         SERVER => $self->{server},
     );
@@ -241,10 +244,14 @@ sub start {
         open STDOUT, '>', "$self->{prefix}/logs/stdout";
         open STDERR, '>', "$self->{prefix}/logs/stderr";
 
-        exec { binary() } binary(), '-p', $self->{prefix},
-             '-e', "$self->{prefix}/logs/error.log",
-             '-c', "$self->{prefix}/nginx.conf"
-            or POSIX::_exit(127);
+        my @cmd = (binary(), '-p', $self->{prefix},
+                   '-e', "$self->{prefix}/logs/error.log",
+                   '-c', "$self->{prefix}/nginx.conf");
+
+        unshift @cmd, 'nsenter', "--net=/proc/$self->{netns}{pid}/ns/net"
+            if $self->{netns};
+
+        exec { $cmd[0] } @cmd or POSIX::_exit(127);
     }
 
     $self->{master} = $pid;
