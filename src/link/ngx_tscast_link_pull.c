@@ -18,7 +18,7 @@
 
 /* ms for which a worker that leaves waits for its heir */
 #define NGX_TSCAST_LINK_HEIR   3000
-#define NGX_TSCAST_LINK_OFFER  10000
+#define NGX_TSCAST_LINK_OFFER  30000
 
 
 static void ngx_tscast_link_pull_ousted(ngx_tscast_publisher_t *pub);

@@ -17,7 +17,7 @@
 
 
 /* ms for which a worker that leaves waits for a RAP to stop at */
-#define NGX_TSCAST_LINK_DRAIN  5000
+#define NGX_TSCAST_LINK_DRAIN  30000
 
 
 static void ngx_tscast_link_push_write(ngx_event_t *ev);
