@@ -73,6 +73,11 @@ ngx_tscast_link_tcp_connected(ngx_tscast_link_t *link)
     if (link->conf->push) {
         c->read->handler = ngx_tscast_link_tcp_watch;
 
+        if (c->read->ready) {
+            /* it will not be told again */
+            ngx_post_event(c->read, &ngx_posted_events);
+        }
+
         ngx_tscast_link_push_start(link, &ngx_tscast_framing_raw,
                                    ngx_tscast_send);
         return;
@@ -126,6 +131,7 @@ static void
 ngx_tscast_link_tcp_watch(ngx_event_t *ev)
 {
     ssize_t             n;
+    ngx_uint_t          i;
     ngx_connection_t   *c;
     ngx_tscast_link_t  *link;
     u_char              buf[4096];
@@ -138,10 +144,19 @@ ngx_tscast_link_tcp_watch(ngx_event_t *ev)
         return;
     }
 
-    do {
+    for (i = 0; i < NGX_TSCAST_LINK_READS; i++) {
+
         n = c->recv(c, buf, sizeof(buf));
 
-    } while (n > 0);
+        if (n <= 0) {
+            break;
+        }
+    }
+
+    if (i == NGX_TSCAST_LINK_READS) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+        return;
+    }
 
     if (n == NGX_AGAIN) {
 
