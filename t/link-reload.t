@@ -217,6 +217,51 @@ for my $reserve (0, 1) {
 }
 
 
+# a group of pictures of seven seconds, as encoders make them by default: the
+# old worker has the patience
+
+{
+    my $sink = TSCast::Peer->new(keep => 1);
+    my $ngx = TSCast::Nginx->new(
+        workers => 2,
+        tscast => "zone live 16m window=10s;
+                   push live/* tcp://127.0.0.1:$sink->{port};",
+        server => $server,
+    )->start;
+
+    my $in = '';
+    my $ts = TSCast::TS->new(seconds => 8, gop => 7, bitrate => 200_000);
+    my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
+
+    my $feed = paced($ts, sub {
+        return if !defined $_[0];
+        $in .= $_[0];
+        $p->send($_[0]);
+    });
+    my $pumped = sub {
+        $feed->() if $ts->clock < 8;
+        TSCast::Reader::pump(0.02, sub { 0 }, $sink);
+    };
+
+    ok(TSCast::Net::until_true(5, sub { $pumped->(); $sink->bytes }),
+       'a push with few key frames');
+
+    $ngx->reload(meanwhile => $pumped);
+
+    ok(TSCast::Net::until_true(12, sub {
+        $pumped->();
+        return @{$sink->{accepted}} == 2 && $ts->clock >= 8;
+    }), 'goes over at the next one');
+
+    is($p->finish->status, 204, 'the publisher ends');
+    ok(pump(5, sub { !$sink->open }, $sink), 'and the push');
+    ok(media($sink->body) eq media($in), 'every media packet was sent once');
+
+    $_->close for $p, $sink;
+    $ngx->stop;
+}
+
+
 # a reload that changes, adds and removes links
 
 {
