@@ -217,6 +217,63 @@ for my $reserve (0, 1) {
 }
 
 
+# one reload after another, faster than they come to an end
+
+{
+    my $origin = TSCast::Peer->new;
+    my $sink = TSCast::Peer->new(keep => 1);
+    my $ngx = TSCast::Nginx->new(
+        workers => 2,
+        tscast => "zone live 16m window=10s;
+                   pull live/cam tcp://127.0.0.1:$origin->{port};
+                   push live/cam tcp://127.0.0.1:$sink->{port};",
+        server => $server,
+    )->start;
+
+    my $in = '';
+    my $ts = TSCast::TS->new(seconds => 0, gop => 0.4, bitrate => 1_000_000);
+
+    ok(pump(5, sub { $origin->open }, $origin), 'a pull and a push');
+
+    my $feed = paced($ts, sub { $in .= $_[0]; $origin->live($_[0]) });
+    my $v = viewer($ngx, '/live/cam', $feed, $origin, $sink);
+    my $pumped = sub {
+        $feed->();
+        TSCast::Reader::pump(0.01, sub { 0 }, $v, $origin, $sink);
+    };
+
+    for (1 .. 8) {
+        kill 'HUP', $ngx->master;
+
+        my $until = time + 0.15;
+        $pumped->() while time < $until;
+    }
+
+    $ngx->reload(meanwhile => $pumped);
+
+    ok(TSCast::Net::until_true(15, sub {
+        $pumped->();
+        my @all = ($origin->open, $sink->open);
+        return @all == 2;
+    }), 'after nine reloads there is one of each');
+
+    my $until = time + 1.5;
+    $pumped->() while time < $until;
+
+    is(scalar(() = ($origin->open, $sink->open)), 2, 'and so it stays');
+
+    my $bytes = length $in;
+
+    ok(TSCast::Net::until_true(5, sub { $pumped->(); $v->{bytes} >= $bytes }),
+       'the viewer has all of it');
+    ok(index($in, $v->{body}) >= 0, 'byte for byte');
+    is($v->{check}->faults, '', 'without a fault');
+
+    $_->close for $v, $origin, $sink;
+    $ngx->stop(seconds => 10);
+}
+
+
 # a group of pictures of seven seconds, as encoders make them by default: the
 # old worker has the patience
 
