@@ -560,6 +560,7 @@ ngx_tscast_link_up(ngx_tscast_link_t *link)
 
     link->up = 1;
     link->began = ngx_current_msec;
+    link->heard = ngx_current_msec;
 
     ngx_tscast_link_state(link, NGX_TSCAST_LINK_RUNNING);
 
@@ -739,6 +740,7 @@ ngx_tscast_link_reset(ngx_tscast_link_t *link)
 static void
 ngx_tscast_link_timer_handler(ngx_event_t *ev)
 {
+    ngx_msec_t          silent;
     ngx_tscast_link_t  *link;
 
     link = ev->data;
@@ -750,6 +752,13 @@ ngx_tscast_link_timer_handler(ngx_event_t *ev)
     }
 
     if (link->up) {
+        silent = ngx_current_msec - link->heard;
+
+        if (silent < link->conf->timeout) {
+            ngx_add_timer(ev, link->conf->timeout - silent);
+            return;
+        }
+
         ngx_tscast_link_fail(link, NGX_ETIMEDOUT, "nothing comes");
         return;
     }

@@ -116,6 +116,7 @@ struct ngx_tscast_link_s {
 
     ngx_event_t            timer;        /* of the state */
     ngx_msec_t             began;        /* when it was up */
+    ngx_msec_t             heard;        /* when a pull had data */
     ngx_resolver_ctx_t    *resolve;
 
     ngx_pool_t            *pool;         /* of one try */

@@ -95,7 +95,11 @@ ngx_tscast_link_pull_flush(ngx_tscast_link_t *link)
         ngx_tscast_publisher_flush(&link->publisher);
     }
 
-    ngx_add_timer(&link->timer, link->conf->timeout);
+    link->heard = ngx_current_msec;
+
+    if (!link->timer.timer_set) {
+        ngx_add_timer(&link->timer, link->conf->timeout);
+    }
 }
 
 
