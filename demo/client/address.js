@@ -7,10 +7,10 @@
  * the page came from; a whole ws, wss, http or https URL may be any other.
  */
 
-export function streamUrl(address, transport) {
+export function streamUrl(address, transport, origin = location.origin) {
     const url = hasScheme(address)
                 ? new URL(address)
-                : new URL(pathOf(address), location.origin);
+                : new URL(pathOf(address), origin);
 
     if (!/^(ws|http)s?:$/.test(url.protocol)) {
         throw new Error(`${url.protocol}// is not for browsers`);
@@ -40,8 +40,8 @@ export function nameOf(address) {
 
 /* commands to paste into a shell; old: MPEG-1 video and MP2 audio */
 
-export function commandsFor(address, old) {
-    const play = streamUrl(address, 'http');
+export function commandsFor(address, old, origin) {
+    const play = streamUrl(address, 'http', origin);
     const name = nameOf(address).split('/').pop();
     const from = quote(play);
     const push = quote(new URL(`/push/${name}`, play));

@@ -4,16 +4,18 @@
 
 /*
  * The page: a card for each ?stream= of its address, or for the two streams
- * of the demo.
+ * of the demo; each &mirror= is a server that has them.
  */
 
 import { Card } from './card.js';
 import { transportOf } from './address.js';
+import { Mirrors } from './mirrors.js';
 
 const DEMO = ['live/test', 'live/mpeg1'];
 
 const query = new URLSearchParams(location.search);
 const wanted = query.getAll('stream');
+const servers = query.getAll('mirror');
 const transport = query.get('transport') === 'http' ? 'http' : 'ws';
 
 
@@ -24,6 +26,7 @@ function remember() {
 
     page.search = '';
     cards.forEach((card) => page.searchParams.append('stream', card.address));
+    servers.forEach((server) => page.searchParams.append('mirror', server));
 
     if (cards.every((card) => card.transport === 'http')) {
         page.searchParams.set('transport', 'http');
@@ -34,7 +37,8 @@ function remember() {
 
 
 const cards = (wanted.length ? wanted : DEMO).map((address) => new Card(
-    address, transportOf(address) ?? transport, remember));
+    address, transportOf(address) ?? transport, new Mirrors(servers),
+    remember));
 
 document.getElementById('cards').append(...cards.map((card) => card.element));
 document.getElementById('missing').hidden = 'mpegts' in window

@@ -47,9 +47,10 @@ export class Card {
     #retry = null;
     #failures = 0;
 
-    constructor(address, transport, onChange) {
+    constructor(address, transport, mirrors, onChange) {
         this.address = address;
         this.transport = transport;
+        this.mirrors = mirrors;
         this.onChange = onChange;
 
         this.#bind();
@@ -66,7 +67,7 @@ export class Card {
         let url;
 
         try {
-            url = streamUrl(this.address, this.transport);
+            url = streamUrl(this.address, this.transport, this.mirrors.origin);
 
         } catch (error) {
             this.#setState('bad-address', error.message);
@@ -165,8 +166,12 @@ export class Card {
     }
 
     #tryLater(state, text) {
-        const delay = Math.min(RETRY_MIN * 2 ** this.#failures++, RETRY_MAX);
+        const rounds = Math.floor(++this.#failures / this.mirrors.count);
+        const delay = rounds ? Math.min(RETRY_MIN * 2 ** (rounds - 1),
+                                        RETRY_MAX)
+                             : 0;
 
+        this.mirrors.next();
         this.stop();
         this.#setState(state, text);
         this.retryAt = performance.now() + delay;
@@ -273,7 +278,7 @@ export class Card {
         let commands = [];
 
         try {
-            commands = commandsFor(this.address, old);
+            commands = commandsFor(this.address, old, this.mirrors.origin);
         } catch {
             /* the state says it */
         }
