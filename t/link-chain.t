@@ -59,11 +59,11 @@ sub chain {
         return ($a, $b, $c);
     }
 
-    my $a = node('tscast_play live/cam', '');
-    my $b = node('tscast_play live/cam',
+    my $a = node('tscast_play live/cam linger=0', '');
+    my $b = node('tscast_play live/cam linger=0',
                  'pull live/cam tcp://127.0.0.1:' . $a->other_port(1)
                  . " $retry;");
-    my $c = node('tscast_play live/cam',
+    my $c = node('tscast_play live/cam linger=0',
                  'pull live/cam tcp://127.0.0.1:' . $b->other_port(1)
                  . " $retry;");
 
