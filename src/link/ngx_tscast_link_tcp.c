@@ -148,31 +148,29 @@ ngx_tscast_link_tcp_watch(ngx_event_t *ev)
 
         n = c->recv(c, buf, sizeof(buf));
 
-        if (n <= 0) {
-            break;
-        }
-    }
-
-    if (i == NGX_TSCAST_LINK_READS) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-        return;
-    }
-
-    if (n == NGX_AGAIN) {
-
-        if (ngx_handle_read_event(ev, 0) != NGX_OK) {
-            ngx_tscast_link_fail(link, 0, "the connection is broken");
+        if (n > 0) {
+            continue;
         }
 
+        if (n == NGX_AGAIN) {
+
+            if (ngx_handle_read_event(ev, 0) != NGX_OK) {
+                ngx_tscast_link_fail(link, 0, "the connection is broken");
+            }
+
+            return;
+        }
+
+        if (link->drained) {
+            ngx_tscast_link_finish(link);
+            return;
+        }
+
+        ngx_tscast_link_fail(link, 0, "the peer has closed the connection");
         return;
     }
 
-    if (link->drained) {
-        ngx_tscast_link_finish(link);
-        return;
-    }
-
-    ngx_tscast_link_fail(link, 0, "the peer has closed the connection");
+    ngx_post_event(ev, &ngx_posted_next_events);
 }
 
 
