@@ -295,11 +295,19 @@ static ngx_int_t
 ngx_tscast_link_handover_keep(ngx_tscast_link_handover_t *h, u_char *p,
     size_t n)
 {
-    u_char  *buf;
-    size_t   size;
+    u_char      *buf;
+    size_t       size;
+    ngx_uint_t   i;
 
-    if (h->len + n > NGX_TSCAST_HANDOVER_KEPT) {
-        ngx_tscast_link_handover_forget(h, h->nraps ? h->nraps - 1 : 0);
+    while (h->len + n > NGX_TSCAST_HANDOVER_KEPT) {
+        i = h->nraps;
+
+        if (i && h->raps[i - 1].offset) {
+            /* from the newest RAP on it may fit */
+            i--;
+        }
+
+        ngx_tscast_link_handover_forget(h, i);
     }
 
     if (h->len + n > h->size) {
