@@ -319,6 +319,49 @@ for my $reserve (0, 1) {
 }
 
 
+# the old worker is stopped, and no key frame comes: what the new one keeps has
+# an end
+
+{
+    my $origin = TSCast::Peer->new;
+    my $ngx = TSCast::Nginx->new(
+        tscast => "zone live 8m;
+                   pull live/cam tcp://127.0.0.1:$origin->{port};",
+        server => $server,
+    )->start;
+
+    my $ts = TSCast::TS->new(seconds => 0, gop => 3600, bitrate => 40_000_000);
+
+    ok(pump(5, sub { $origin->open }, $origin), 'a pull with one key frame');
+
+    $origin->live($ts->take(0.04));
+
+    my $old = $ngx->worker_of($origin->first->{sock});
+
+    # it would not hear of the reload
+
+    kill 'HUP', $ngx->master;
+    $ngx->stop_worker($old);
+
+    ok(pump(10, sub { $origin->open == 2 }, $origin), 'its heir connects');
+
+    my $heir = $ngx->worker_of($origin->last->{sock});
+    my $more = $ts->take(0.4);
+    my $sent = 0;
+
+    while ($sent < 60_000_000 && $origin->last->put($more)) {
+        $sent += length $more;
+    }
+
+    cmp_ok($sent, '>=', 60_000_000, 'and reads on');
+    cmp_ok($ngx->own_memory($heir), '<', 45_000, 'without keeping it all');
+
+    $ngx->cont_worker($old);
+    $origin->close;
+    $ngx->stop(seconds => 10);
+}
+
+
 # a reload that changes, adds and removes links
 
 {
