@@ -19,6 +19,7 @@
 #include <ngx_event.h>
 
 #include "ngx_tscast_compat.h"
+#include "ngx_tscast_rtp.h"
 #include "ngx_tscast_ts.h"
 
 
@@ -207,6 +208,9 @@ struct ngx_tscast_publisher_s {
 
     uint64_t                received;   /* bytes from the peer */
     uint64_t                lost;       /* bytes for which was no memory */
+    uint64_t                missing;    /* RTP packets */
+    uint64_t                reordered;
+    uint64_t                doubled;
 
     /* the hub's own */
 
@@ -221,7 +225,9 @@ struct ngx_tscast_publisher_s {
     uint64_t                rap_offset[2];
     ngx_tscast_ts_sync_t    sync;
     ngx_tscast_ts_parser_t  parser;
+    ngx_tscast_rtp_seq_t    rtp;
 
+    unsigned                numbered:1; /* by RTP */
     unsigned                tables:1;   /* the first were seen */
     unsigned                open:1;     /* PIDs of the newest RAP are not */
     unsigned                starved:1;  /* bytes were lost, and logged */
@@ -244,6 +250,12 @@ ngx_int_t ngx_tscast_param_number(ngx_str_t *param, char *name,
     ngx_uint_t *result);
 ngx_int_t ngx_tscast_param_string(ngx_str_t *param, char *name,
     ngx_str_t *result);
+
+/* one of those that tscast_ingest, and tscast_play, have in each door */
+ngx_int_t ngx_tscast_param_ingest(ngx_str_t *param, ngx_uint_t *takeover,
+    ngx_msec_t *timeout);
+ngx_int_t ngx_tscast_param_play(ngx_str_t *param, ngx_uint_t *start,
+    ngx_uint_t *lag, ngx_msec_t *flush, ngx_msec_t *linger);
 
 extern ngx_conf_enum_t  ngx_tscast_switch_values[];    /* on, off */
 extern ngx_conf_enum_t  ngx_tscast_start_values[];
@@ -294,6 +306,16 @@ void ngx_tscast_publisher_prime(ngx_tscast_publisher_t *pub,
 
 /* id of the publisher's feed */
 uint64_t ngx_tscast_publisher_feed(ngx_tscast_publisher_t *pub);
+
+/*
+ * Takes the payload of an RTP packet, unless it has come before, and counts
+ * what its number tells.  Returns as ngx_tscast_publisher_write().
+ */
+ngx_int_t ngx_tscast_publisher_write_rtp(ngx_tscast_publisher_t *pub,
+    ngx_tscast_rtp_t *rtp);
+
+/* n bytes from the peer of which nothing can be made: they are counted */
+void ngx_tscast_publisher_drop(ngx_tscast_publisher_t *pub, size_t n);
 
 /* wakes the viewers: once after each batch of writes */
 void ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub);
@@ -384,6 +406,10 @@ ngx_uint_t ngx_tscast_stream_wanted(ngx_tscast_zone_t *zone,
 
 /* nobody has the stream: those who wait for it are told */
 void ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name);
+
+/* counts n bytes that had come for the stream and were not taken */
+void ngx_tscast_stream_lose(ngx_tscast_zone_t *zone, ngx_str_t *name,
+    ngx_tscast_door_e door, uint64_t n);
 
 /* NGX_OK or NGX_TSCAST_BAD_NAME: 1 to 128 bytes of A-Z a-z 0-9 . _ ~ - */
 ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);

@@ -53,7 +53,10 @@ struct ngx_tscast_counters_s {
     uint64_t                 published;     /* publishers since the start */
     uint64_t                 received;      /* bytes from publishers */
     uint64_t                 dropped;       /* bytes that were not TS */
-    uint64_t                 lost;          /* bytes for want of memory */
+    uint64_t                 lost;          /* bytes that were not taken */
+    uint64_t                 missing;       /* RTP packets that did not come */
+    uint64_t                 reordered;     /* that came after a later one */
+    uint64_t                 doubled;       /* that had come before */
 
     uint64_t                 joined;        /* viewers since the start */
     uint64_t                 sent;          /* media bytes to viewers */

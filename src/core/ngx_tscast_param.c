@@ -126,6 +126,45 @@ ngx_tscast_param_string(ngx_str_t *param, char *name, ngx_str_t *result)
 }
 
 
+ngx_int_t
+ngx_tscast_param_ingest(ngx_str_t *param, ngx_uint_t *takeover,
+    ngx_msec_t *timeout)
+{
+    if (ngx_tscast_param_enum(param, "takeover=", ngx_tscast_switch_values,
+                              takeover)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_tscast_param_msec(param, "timeout=", timeout) == NGX_OK
+        && *timeout)
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_tscast_param_play(ngx_str_t *param, ngx_uint_t *start, ngx_uint_t *lag,
+    ngx_msec_t *flush, ngx_msec_t *linger)
+{
+    if (ngx_tscast_param_enum(param, "start=", ngx_tscast_start_values, start)
+        == NGX_OK
+        || ngx_tscast_param_enum(param, "lag=", ngx_tscast_lag_values, lag)
+           == NGX_OK
+        || ngx_tscast_param_msec(param, "flush=", flush) == NGX_OK
+        || ngx_tscast_param_msec(param, "linger=", linger) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_tscast_param_value(ngx_str_t *param, char *name, ngx_str_t *value)
 {

@@ -42,6 +42,8 @@ static void ngx_tscast_publisher_complete(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub,
     uint64_t last);
 static void ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub);
+static void ngx_tscast_publisher_count_rtp(ngx_tscast_publisher_t *pub);
+static void ngx_tscast_publisher_log_ended(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub);
 
 
@@ -280,6 +282,26 @@ ngx_tscast_publisher_write(ngx_tscast_publisher_t *pub, u_char *p, size_t n)
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tscast_publisher_write_rtp(ngx_tscast_publisher_t *pub,
+    ngx_tscast_rtp_t *rtp)
+{
+    ngx_int_t  rc;
+
+    pub->numbered = 1;
+
+    rc = ngx_tscast_rtp_seq_next(&pub->rtp, rtp);
+
+    ngx_tscast_publisher_count_rtp(pub);
+
+    if (rc != NGX_OK) {
+        return NGX_OK;
+    }
+
+    return ngx_tscast_publisher_write(pub, rtp->payload, rtp->len);
 }
 
 
@@ -562,6 +584,32 @@ ngx_tscast_publisher_count(ngx_tscast_publisher_t *pub)
 
 
 void
+ngx_tscast_publisher_drop(ngx_tscast_publisher_t *pub, size_t n)
+{
+    pub->sync.dropped += n;
+
+    ngx_tscast_publisher_count(pub);
+}
+
+
+static void
+ngx_tscast_publisher_count_rtp(ngx_tscast_publisher_t *pub)
+{
+    pub->missing += pub->rtp.missing;
+    pub->reordered += pub->rtp.reordered;
+    pub->doubled += pub->rtp.doubled;
+
+    pub->counters->missing += pub->rtp.missing;
+    pub->counters->reordered += pub->rtp.reordered;
+    pub->counters->doubled += pub->rtp.doubled;
+
+    pub->rtp.missing = 0;
+    pub->rtp.reordered = 0;
+    pub->rtp.doubled = 0;
+}
+
+
+void
 ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub)
 {
     ngx_tscast_wake(pub->zone, pub->stream);
@@ -579,11 +627,10 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
 
     zone = pub->zone;
 
-    ngx_log_error(NGX_LOG_INFO, pub->log, 0,
-                  "stream \"%V/%V\" has ended: %uL bytes, %uL dropped, "
-                  "%uL lost, %uL continuity errors",
-                  &zone->name, &pub->stream->sn.str, pub->received,
-                  pub->dropped, pub->lost, pub->parser.cc_errors);
+    ngx_tscast_rtp_seq_finish(&pub->rtp);
+    ngx_tscast_publisher_count_rtp(pub);
+
+    ngx_tscast_publisher_log_ended(pub);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -646,6 +693,28 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
 
         ngx_tscast_ring_written(section);
     }
+}
+
+
+static void
+ngx_tscast_publisher_log_ended(ngx_tscast_publisher_t *pub)
+{
+    u_char  *p, buf[NGX_INT64_LEN * 3 + 64];
+
+    p = buf;
+
+    if (pub->numbered) {
+        p = ngx_sprintf(buf, ", RTP packets: %uL missing, %uL reordered, "
+                        "%uL doubled",
+                        pub->missing, pub->reordered, pub->doubled);
+    }
+
+    ngx_log_error(NGX_LOG_INFO, pub->log, 0,
+                  "stream \"%V/%V\" has ended: %uL bytes, %uL dropped, "
+                  "%uL lost, %uL continuity errors%*s",
+                  &pub->zone->name, &pub->stream->sn.str, pub->received,
+                  pub->dropped, pub->lost, pub->parser.cc_errors,
+                  (size_t) (p - buf), buf);
 }
 
 

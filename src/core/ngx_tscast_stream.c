@@ -488,6 +488,29 @@ ngx_tscast_counters_get_locked(ngx_tscast_zone_t *zone,
 }
 
 
+void
+ngx_tscast_stream_lose(ngx_tscast_zone_t *zone, ngx_str_t *name,
+    ngx_tscast_door_e door, uint64_t n)
+{
+    ngx_tscast_stream_t    *st;
+    ngx_tscast_counters_t  *cnt;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+
+    if (st) {
+        cnt = ngx_tscast_counters_get_locked(zone, st, door);
+
+        if (cnt) {
+            cnt->lost += n;
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
 /* the slot's process is gone: what it counted goes to the totals */
 
 void
@@ -519,6 +542,9 @@ ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st, ngx_uint_t slot)
         total->received += cnt->received;
         total->dropped += cnt->dropped;
         total->lost += cnt->lost;
+        total->missing += cnt->missing;
+        total->reordered += cnt->reordered;
+        total->doubled += cnt->doubled;
         total->joined += cnt->joined;
         total->sent += cnt->sent;
         total->skips += cnt->skips;

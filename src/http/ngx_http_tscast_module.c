@@ -409,16 +409,8 @@ ngx_http_tscast_ingest_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_tscast_param_enum(&value[i], "takeover=",
-                                  ngx_tscast_switch_values, &icf->takeover)
+        if (ngx_tscast_param_ingest(&value[i], &icf->takeover, &icf->timeout)
             == NGX_OK)
-        {
-            continue;
-        }
-
-        if (ngx_tscast_param_msec(&value[i], "timeout=", &icf->timeout)
-            == NGX_OK
-            && icf->timeout)
         {
             continue;
         }
@@ -470,16 +462,9 @@ ngx_http_tscast_play_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_tscast_param_enum(&value[i], "start=",
-                                  ngx_tscast_start_values, &pcf->start)
-            == NGX_OK
-            || ngx_tscast_param_enum(&value[i], "lag=", ngx_tscast_lag_values,
-                                     &pcf->lag)
-               == NGX_OK
-            || ngx_tscast_param_msec(&value[i], "flush=", &pcf->flush)
-               == NGX_OK
-            || ngx_tscast_param_msec(&value[i], "linger=", &pcf->linger)
-               == NGX_OK)
+        if (ngx_tscast_param_play(&value[i], &pcf->start, &pcf->lag,
+                                  &pcf->flush, &pcf->linger)
+            == NGX_OK)
         {
             continue;
         }
