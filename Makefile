@@ -16,13 +16,14 @@ ifeq ($(origin CC), default)
 CC = gcc
 endif
 
-MODULES = ngx_tscast_module
+MODULES = ngx_tscast_module $(if $(NGINX_STREAM),ngx_stream_tscast_module)
 
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize=nonnull-attribute
 DEBIAN_SRC = /usr/share/nginx/src
 
 NGINX_SRC ?= $(DEBIAN_SRC)
-NGINX_STREAM ?= --with-stream
+NGINX_STREAM ?= --with-stream --with-stream_ssl_module \
+	--with-stream_ssl_preread_module
 NGINX_CONFIGURE ?= --with-compat --with-debug --with-threads \
 	--with-http_ssl_module --with-http_v2_module \
 	--with-http_auth_request_module --with-http_realip_module \
@@ -126,7 +127,8 @@ clean:
 	$(if $(filter-out build,$(BUILD)),rm -rf $(BUILD))
 
 
-# install
+# install: the hub is loaded before the doors, and these behind what they need
+# of nginx's own; stream doors only where Debian's stream module is loaded
 
 MODULES_DIR ?= /usr/lib/nginx/modules
 AVAILABLE_DIR ?= /usr/share/nginx/modules-available
@@ -135,31 +137,50 @@ ENABLED_DIR ?= /etc/nginx/modules-enabled
 load_dir = $(if $(filter /usr/lib/nginx/modules,$(MODULES_DIR)),\
 	modules,$(MODULES_DIR))
 
+conf_of = $(subst _,-,$(1:ngx_%_module=mod-%.conf))
+enabled_of = $(if $(filter ngx_tscast_module,$(1)),60,70)-$(conf_of)
+
+loadable = $(filter-out $(if $(wildcard $(ENABLED_DIR)/*-mod-stream.conf),,\
+	ngx_stream_tscast_module),$(MODULES))
+
+define install_module
+	install -m 644 $(build)/$(1).so $(DESTDIR)$(MODULES_DIR)/.$(1).so
+	mv $(DESTDIR)$(MODULES_DIR)/.$(1).so $(DESTDIR)$(MODULES_DIR)/$(1).so
+
+endef
+
+define install_conf
+	echo "load_module $(strip $(load_dir))/$(1).so;" \
+		> $(DESTDIR)$(AVAILABLE_DIR)/$(conf_of)
+
+endef
+
+define enable_conf
+	ln -sf $(AVAILABLE_DIR)/$(conf_of) \
+		$(DESTDIR)$(ENABLED_DIR)/$(enabled_of)
+
+endef
+
 install: $(if $(wildcard $(targets)),,all)
 	install -d $(DESTDIR)$(MODULES_DIR)
-	for module in $(MODULES); do \
-		install -m 644 $(build)/$$module.so \
-			$(DESTDIR)$(MODULES_DIR)/.$$module.so \
-		&& mv $(DESTDIR)$(MODULES_DIR)/.$$module.so \
-			$(DESTDIR)$(MODULES_DIR)/$$module.so || exit 1; \
-	done
+	$(foreach module,$(MODULES),$(call install_module,$(module)))
 ifneq ($(AVAILABLE_DIR),)
 	install -d $(DESTDIR)$(AVAILABLE_DIR)
-	echo "load_module $(strip $(load_dir))/ngx_tscast_module.so;" \
-		> $(DESTDIR)$(AVAILABLE_DIR)/mod-tscast.conf
+	$(foreach module,$(MODULES),$(call install_conf,$(module)))
 ifneq ($(ENABLED_DIR),)
 	install -d $(DESTDIR)$(ENABLED_DIR)
-	ln -sf $(AVAILABLE_DIR)/mod-tscast.conf \
-		$(DESTDIR)$(ENABLED_DIR)/60-mod-tscast.conf
+	$(foreach module,$(loadable),$(call enable_conf,$(module)))
 endif
 endif
 
 uninstall:
 	rm -f $(MODULES:%=$(DESTDIR)$(MODULES_DIR)/%.so)
 ifneq ($(AVAILABLE_DIR),)
-	rm -f $(DESTDIR)$(AVAILABLE_DIR)/mod-tscast.conf
+	rm -f $(foreach module,$(MODULES),\
+		$(DESTDIR)$(AVAILABLE_DIR)/$(call conf_of,$(module)))
 ifneq ($(ENABLED_DIR),)
-	rm -f $(DESTDIR)$(ENABLED_DIR)/60-mod-tscast.conf
+	rm -f $(foreach module,$(MODULES),\
+		$(DESTDIR)$(ENABLED_DIR)/$(call enabled_of,$(module)))
 endif
 endif
 

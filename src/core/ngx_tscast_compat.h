@@ -27,4 +27,13 @@
 #endif
 
 
+/* srv_conf of the server that an address leads to: ngx_stream_addr_conf_t */
+
+#if (nginx_version >= 1025005)
+#define ngx_tscast_stream_srv_conf(addr)  (addr)->default_server->ctx->srv_conf
+#else
+#define ngx_tscast_stream_srv_conf(addr)  (addr)->ctx->srv_conf
+#endif
+
+
 #endif /* _NGX_TSCAST_COMPAT_H_INCLUDED_ */

@@ -121,7 +121,31 @@ sub modules {
     return split ' ', $ENV{TEST_NGINX_LOAD_MODULES}
         if defined $ENV{TEST_NGINX_LOAD_MODULES};
 
-    return grep { -e } modules_dir() . '/ngx_tscast_module.so';
+    my $dir = modules_dir();
+    my $doors = "$dir/ngx_stream_tscast_module.so";
+    my ($path) = built() =~ /--modules-path=(\S+)/;
+    my @load = "$dir/ngx_tscast_module.so";
+
+    if (built() !~ /--with-stream=dynamic/) {
+        push @load, $doors;
+
+    } elsif (-e $doors && -e "$path/ngx_stream_module.so") {
+        unshift @load, "$path/ngx_stream_module.so";
+        push @load, $doors;
+    }
+
+    return grep { -e } @load;
+}
+
+
+# why there are no doors in stream {}, or ""
+
+sub missing_stream {
+    my $has = built() =~ /--with-stream(\s|\z)/
+              && !-e modules_dir() . '/ngx_tscast_module.so'
+              || grep { m{/ngx_stream_tscast_module\.so\z} } modules();
+
+    return $has ? '' : 'no stream module';
 }
 
 
