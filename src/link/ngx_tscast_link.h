@@ -99,6 +99,7 @@ struct ngx_tscast_link_conf_s {
     ngx_msec_t             timeout;      /* connect, silence, no progress */
     ngx_msec_t             flush;
 
+    ngx_uint_t             reserve;      /* there are other such pulls */
     ngx_uint_t             on_demand;    /* only while there are viewers */
     ngx_msec_t             linger;       /* and so long after the last one */
     ngx_msec_t             wait;         /* of a viewer, for the stream */

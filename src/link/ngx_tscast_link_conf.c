@@ -58,6 +58,7 @@ ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
      * set by ngx_pcalloc():
      *
      *     lcf->prefix = 0;
+     *     lcf->reserve = 0;
      *     lcf->conf = NULL;
      *     lcf->addr = NULL;
      */
@@ -516,6 +517,12 @@ ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
                               lcf->push ? "push" : "pull", &lcf->address,
                               lcf->file, lcf->line);
                 return NGX_CONF_ERROR;
+            }
+
+            if (n != i && !lcf->push && !links[n]->push
+                && ngx_tscast_link_overlap(lcf, links[n]))
+            {
+                lcf->reserve = 1;
             }
 
             if (lcf->push && !links[n]->push

@@ -43,9 +43,12 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     pub->timeout = link->conf->timeout;
     pub->weak = 1;
 
-    /* an heir goes on where its own owner has ended, and ousts no other */
+    /*
+     * a pull that was changed takes over from older workers, but an heir goes
+     * on where its own owner has ended, and one of several ousts no other
+     */
 
-    pub->inherit = (link->handover == NULL);
+    pub->inherit = (link->handover == NULL && !link->conf->reserve);
 
     rc = ngx_tscast_publish(pub, link->zone, &link->name);
 
