@@ -484,6 +484,7 @@ struct ngx_tscast_record_s {
     uint64_t              lost;         /* datagrams not sent or not seen */
     uint64_t              reordered;    /* datagrams */
     uint64_t              refused;      /* datagrams, by ICMP */
+    uint64_t              hurried;      /* datagrams sent before their time */
     ngx_uint_t            rtt;          /* microseconds, 0: not known */
 
     ngx_tscast_place_t    place;        /* where the next owner goes on */

@@ -61,6 +61,9 @@ static ngx_int_t ngx_tscast_link_text(ngx_tscast_link_conf_t *lcf,
 static void ngx_tscast_link_state(ngx_tscast_link_t *link,
     ngx_tscast_link_state_e state);
 static void ngx_tscast_link_reset(ngx_tscast_link_t *link);
+static void ngx_tscast_link_silent(ngx_tscast_link_t *link);
+static void ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err,
+    ngx_str_t *why);
 static ngx_uint_t ngx_tscast_link_stable(ngx_tscast_link_t *link);
 static ngx_msec_t ngx_tscast_link_pause(ngx_tscast_link_t *link);
 static void ngx_tscast_link_timer_handler(ngx_event_t *ev);
@@ -581,41 +584,18 @@ void ngx_cdecl
 ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
     ...)
 {
-    u_char                *p;
-    va_list                args;
-    ngx_uint_t             level, stable;
-    ngx_tscast_record_t   *rec;
-    u_char                 buf[NGX_TSCAST_RECORD_ERROR];
-
-    rec = link->record;
-    stable = 0;
+    va_list    args;
+    ngx_str_t  why;
+    u_char     buf[NGX_TSCAST_RECORD_ERROR];
 
     va_start(args, fmt);
-    p = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args);
+
+    why.data = buf;
+    why.len = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args) - buf;
+
     va_end(args);
 
-    if (link->up && ngx_tscast_link_stable(link)) {
-        link->failing = 0;
-        stable = 1;
-    }
-
-    /* that it still does not work is no news */
-
-    level = link->failing ? NGX_LOG_INFO : NGX_LOG_ERR;
-    link->failing = 1;
-
-    ngx_log_error(level, &link->log, err, "link is down: %*s",
-                  (size_t) (p - buf), buf);
-
-    if (!link->heir) {
-        rec->failures++;
-        rec->error_len = p - buf;
-        ngx_memcpy(rec->error, buf, p - buf);
-
-        if (stable) {
-            rec->retries = 0;
-        }
-    }
+    ngx_tscast_link_down(link, err, &why);
 
     ngx_tscast_link_reset(link);
 
@@ -640,6 +620,57 @@ ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
     ngx_tscast_link_state(link, NGX_TSCAST_LINK_WAITING);
 
     ngx_add_timer(&link->timer, ngx_tscast_link_pause(link));
+}
+
+
+/* a pull of datagrams: the stream has ended, and the socket waits for more */
+
+static void
+ngx_tscast_link_silent(ngx_tscast_link_t *link)
+{
+    ngx_str_t  why = ngx_string("nothing comes");
+
+    ngx_tscast_link_down(link, NGX_ETIMEDOUT, &why);
+    ngx_tscast_link_pull_stop(link);
+
+    link->up = 0;
+
+    ngx_tscast_link_state(link, NGX_TSCAST_LINK_CONNECTING);
+}
+
+
+static void
+ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err, ngx_str_t *why)
+{
+    ngx_uint_t            level, stable;
+    ngx_tscast_record_t  *rec;
+
+    rec = link->record;
+    stable = 0;
+
+    if (link->up && ngx_tscast_link_stable(link)) {
+        link->failing = 0;
+        stable = 1;
+    }
+
+    /* that it still does not work is no news */
+
+    level = link->failing ? NGX_LOG_INFO : NGX_LOG_ERR;
+    link->failing = 1;
+
+    ngx_log_error(level, &link->log, err, "link is down: %V", why);
+
+    if (link->heir) {
+        return;
+    }
+
+    rec->failures++;
+    rec->error_len = why->len;
+    ngx_memcpy(rec->error, why->data, why->len);
+
+    if (stable) {
+        rec->retries = 0;
+    }
 }
 
 
@@ -758,7 +789,16 @@ ngx_tscast_link_timer_handler(ngx_event_t *ev)
             ngx_add_timer(ev, link->conf->timeout - silent);
             return;
         }
+    }
 
+    if (link->peer.connection && !link->conf->push
+        && (link->conf->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM))
+    {
+        ngx_tscast_link_silent(link);
+        return;
+    }
+
+    if (link->up) {
         ngx_tscast_link_fail(link, NGX_ETIMEDOUT, "nothing comes");
         return;
     }
