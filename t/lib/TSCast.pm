@@ -67,6 +67,7 @@ use TSCast::Publisher;
 use TSCast::Reader;
 use TSCast::TLS;
 use TSCast::TS;
+use TSCast::UDP;
 use TSCast::WebSocket;
 
 my @HELD;
