@@ -41,8 +41,12 @@
 #define NGX_TSCAST_LAGGED      -27    /* fell out of the window, lag=drop */
 #define NGX_TSCAST_TIMED_OUT   -28    /* took nothing for send_timeout, or
                                          a stream did not come in time */
+#define NGX_TSCAST_LOOP        -29    /* has been here, or at too many */
 
 #define NGX_TSCAST_NAME_LEN    128
+
+#define NGX_TSCAST_NODE_LEN    64
+#define NGX_TSCAST_VIA_NODES   16    /* that a stream goes through at most */
 
 /* the most media bytes in a frame: whole packets within 16 kB */
 #define NGX_TSCAST_FRAME       (16384 / NGX_TSCAST_TS_PACKET                  \
@@ -90,6 +94,16 @@ typedef struct {
     uint64_t              feed;         /* its id; 0: nowhere */
     uint64_t              offset;
 } ngx_tscast_place_t;
+
+
+/* names of nodes: "node1, node2" */
+
+typedef struct {
+    size_t                len;
+    ngx_uint_t            nodes;
+    u_char                data[NGX_TSCAST_VIA_NODES
+                               * (NGX_TSCAST_NODE_LEN + 2)];
+} ngx_tscast_via_t;
 
 
 /* how a door wraps frames of media */
@@ -167,6 +181,7 @@ struct ngx_tscast_viewer_s {
     ngx_tscast_door_e       door;
     ngx_uint_t              start;      /* NGX_TSCAST_START_* */
     ngx_tscast_place_t      place;      /* of START_AT and START_EXACT */
+    ngx_tscast_via_t       *via;        /* nodes that ask, or NULL */
     ngx_uint_t              lag;        /* NGX_TSCAST_LAG_* */
     ngx_msec_t              flush;
     ngx_msec_t              linger;
@@ -203,6 +218,7 @@ struct ngx_tscast_publisher_s {
     ngx_uint_t              inherit;    /* from older workers, same door:
                                            they hear what we hear */
     ngx_uint_t              weak;       /* gives way to all that are not */
+    ngx_tscast_via_t       *via;        /* it came through them, or NULL */
 
     /* read by the door */
 
@@ -382,6 +398,9 @@ ssize_t ngx_tscast_send_tls(ngx_tscast_viewer_t *v, struct iovec *iov,
 /* nothing before and after the media */
 extern const ngx_tscast_framing_t  ngx_tscast_framing_raw;
 
+/* RFC 9112, 7.1; the last chunk is the door's */
+extern const ngx_tscast_framing_t  ngx_tscast_framing_chunked;
+
 
 /*
  * Streams, for those that look for them
@@ -417,6 +436,34 @@ ngx_int_t ngx_tscast_stream_check_name(ngx_str_t *name);
 /* says that it is none; a peer may have put anything into it */
 void ngx_tscast_stream_log_name(ngx_uint_t level, ngx_log_t *log,
     ngx_str_t *name);
+
+
+/*
+ * Nodes on the way of a stream
+ */
+
+/* the name of this one */
+ngx_str_t *ngx_tscast_node(void);
+
+/*
+ * What another node says of the way.  Returns NGX_OK, NGX_TSCAST_LOOP when it
+ * leads through here or through too many, NGX_DECLINED when there is a name
+ * that is none.
+ */
+ngx_int_t ngx_tscast_via_read(ngx_tscast_via_t *via, ngx_str_t *value);
+
+/* appends the names that are not there; returns as ngx_tscast_via_read() */
+ngx_int_t ngx_tscast_via_add(ngx_tscast_via_t *via, ngx_str_t *value);
+
+ngx_uint_t ngx_tscast_via_has(ngx_tscast_via_t *via, ngx_str_t *name);
+
+/*
+ * The nodes that the stream came through or, with asked, those that wait for
+ * it here, and then this one.  Returns NGX_OK, or NGX_TSCAST_LOOP when they
+ * are too many.
+ */
+ngx_int_t ngx_tscast_stream_via(ngx_tscast_zone_t *zone, ngx_str_t *name,
+    ngx_uint_t asked, ngx_tscast_via_t *via);
 
 
 /*

@@ -36,4 +36,14 @@
 #endif
 
 
+/* peers of an upstream may be replaced while it is used */
+
+#if (nginx_version >= 1027003 && NGX_HTTP_UPSTREAM_ZONE)
+#define ngx_tscast_peers_config(rrp, peers)                                   \
+    (rrp)->config = (peers)->config ? *(peers)->config : 0
+#else
+#define ngx_tscast_peers_config(rrp, peers)
+#endif
+
+
 #endif /* _NGX_TSCAST_COMPAT_H_INCLUDED_ */

@@ -90,6 +90,7 @@ struct ngx_tscast_feed_s {
     ngx_msec_t               began_at;
     ngx_msec_t               ended_at;
     ngx_msec_t               last;          /* atomic; last append */
+    ngx_tscast_via_t         via;           /* nodes that it came through */
     ngx_tscast_mask_t        readers;       /* slots that may look in here */
 
     ngx_tscast_ring_t        ring;
@@ -106,6 +107,7 @@ struct ngx_tscast_stream_s {
     uint64_t                 newest;        /* atomic; id of the last feed */
     ngx_msec_t               ended_at;      /* of the newest feed */
     uint64_t                 refusals;      /* atomic; nobody has had it */
+    ngx_tscast_via_t         asked;         /* nodes that wait for it */
     ngx_tscast_mask_t        interest;      /* slots to wake, atomic words */
     ngx_tscast_counters_t   *counters;
     u_char                   name[NGX_TSCAST_NAME_LEN];
@@ -226,6 +228,7 @@ struct ngx_tscast_zone_s {
 
 typedef struct {
     ngx_array_t              zones;         /* ngx_tscast_zone_t * */
+    ngx_str_t                node;
     ngx_uint_t               block;         /* tscast {} was seen */
 } ngx_tscast_conf_t;
 
@@ -240,6 +243,10 @@ extern ngx_uint_t    ngx_tscast_generation;
 
 char *ngx_tscast_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* ngx_tscast_via.c */
+
+char *ngx_tscast_node_check(ngx_conf_t *cf, void *post, void *data);
 
 /* ngx_tscast_slot.c */
 

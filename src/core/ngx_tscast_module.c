@@ -16,11 +16,15 @@
 
 
 static void *ngx_tscast_create_conf(ngx_cycle_t *cycle);
+static char *ngx_tscast_init_conf(ngx_cycle_t *cycle, void *conf);
 static char *ngx_tscast_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_tscast_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_tscast_init_process(ngx_cycle_t *cycle);
 static void ngx_tscast_exit_process(ngx_cycle_t *cycle);
 static void ngx_tscast_round(ngx_event_t *ev);
+
+
+static ngx_conf_post_t  ngx_tscast_node_post = { ngx_tscast_node_check };
 
 
 static ngx_command_t  ngx_tscast_commands[] = {
@@ -39,6 +43,13 @@ static ngx_command_t  ngx_tscast_commands[] = {
       0,
       NULL },
 
+    { ngx_string("node"),
+      NGX_TSCAST_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_tscast_conf_t, node),
+      &ngx_tscast_node_post },
+
       ngx_null_command
 };
 
@@ -46,7 +57,7 @@ static ngx_command_t  ngx_tscast_commands[] = {
 static ngx_core_module_t  ngx_tscast_module_ctx = {
     ngx_string("tscast"),
     ngx_tscast_create_conf,
-    NULL
+    ngx_tscast_init_conf
 };
 
 
@@ -96,6 +107,26 @@ ngx_tscast_create_conf(ngx_cycle_t *cycle)
     }
 
     return tcf;
+}
+
+
+static char *
+ngx_tscast_init_conf(ngx_cycle_t *cycle, void *conf)
+{
+    ngx_tscast_conf_t  *tcf = conf;
+
+    if (tcf->node.len == 0) {
+        tcf->node = cycle->hostname;
+    }
+
+    if (tcf->node.len > NGX_TSCAST_NODE_LEN
+        || ngx_tscast_stream_check_name(&tcf->node) != NGX_OK)
+    {
+        /* not what others could read in a header */
+        ngx_str_set(&tcf->node, "-");
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -162,6 +162,10 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
     pub->feed->door = pub->door;
     pub->feed->weak = pub->weak;
 
+    if (pub->via) {
+        pub->feed->via = *pub->via;
+    }
+
     pub->stream = st;
     pub->counters->published++;
     pub->counters->publishers++;

@@ -61,6 +61,7 @@ typedef struct {
 } ngx_tscast_burst_t;
 
 
+static size_t ngx_tscast_send_chunk(u_char *p, size_t n);
 static void ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, size_t media);
 static void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p,
@@ -83,8 +84,19 @@ const ngx_tscast_framing_t  ngx_tscast_framing_raw = {
     NULL, ngx_null_string
 };
 
+const ngx_tscast_framing_t  ngx_tscast_framing_chunked = {
+    ngx_tscast_send_chunk, ngx_string(CRLF)
+};
+
 
 static ngx_tscast_burst_t  ngx_tscast_burst;
+
+
+static size_t
+ngx_tscast_send_chunk(u_char *p, size_t n)
+{
+    return ngx_sprintf(p, "%uxz" CRLF, n) - p;
+}
 
 
 /*

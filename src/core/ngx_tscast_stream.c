@@ -195,6 +195,34 @@ ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
 }
 
 
+ngx_int_t
+ngx_tscast_stream_via(ngx_tscast_zone_t *zone, ngx_str_t *name,
+    ngx_uint_t asked, ngx_tscast_via_t *via)
+{
+    ngx_tscast_feed_t    *feed;
+    ngx_tscast_stream_t  *st;
+
+    ngx_memzero(via, sizeof(ngx_tscast_via_t));
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+
+    if (st && asked) {
+        *via = st->asked;
+
+    } else if (st && !ngx_queue_empty(&st->feeds)) {
+        feed = ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
+                              queue);
+        *via = feed->via;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return ngx_tscast_via_add(via, ngx_tscast_node());
+}
+
+
 void
 ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name)
 {
@@ -205,6 +233,9 @@ ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name)
     st = ngx_tscast_stream_find_locked(zone, name);
 
     if (st) {
+        st->asked.len = 0;
+        st->asked.nodes = 0;
+
         __atomic_fetch_add(&st->refusals, 1, __ATOMIC_SEQ_CST);
         ngx_tscast_wake(zone, st);
     }
@@ -287,6 +318,11 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
     feed->last = ngx_current_msec;
 
     zone->sh->serial = id;
+
+    /* who asked for it has it */
+
+    st->asked.len = 0;
+    st->asked.nodes = 0;
 
     ngx_queue_insert_tail(&st->feeds, &feed->queue);
 

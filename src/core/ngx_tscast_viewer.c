@@ -57,6 +57,7 @@ ngx_int_t
 ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     ngx_str_t *name)
 {
+    ngx_str_t               asked;
     ngx_msec_t              wait;
     ngx_tscast_watch_t     *w;
     ngx_tscast_stream_t    *st;
@@ -97,6 +98,14 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
 
     if (cnt) {
         ngx_tscast_mask_set(&st->interest, ngx_process_slot);
+    }
+
+    if (cnt && wait && v->via) {
+        asked.len = v->via->len;
+        asked.data = v->via->data;
+
+        /* more than it holds would be refused elsewhere */
+        (void) ngx_tscast_via_add(&st->asked, &asked);
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);

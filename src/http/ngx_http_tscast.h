@@ -16,6 +16,10 @@
 #include "ngx_http_tscast_ws_frame.h"
 
 
+/* RFC 5842, 7.2; nginx has no name for it */
+#define NGX_HTTP_TSCAST_LOOP  508
+
+
 /* zone/name of a directive, the name with variables */
 
 typedef struct {
@@ -110,6 +114,13 @@ void ngx_http_tscast_ws_close(ngx_http_request_t *r, ngx_uint_t code,
     ngx_int_t rc);
 void ngx_http_tscast_ws_away(ngx_http_tscast_ctx_t *ctx);
 void ngx_http_tscast_ws_cleanup(ngx_http_tscast_ctx_t *ctx);
+
+/* NGX_OK with the nodes that the request has come through, or a status */
+ngx_int_t ngx_http_tscast_via(ngx_http_request_t *r, ngx_tscast_via_t **via);
+
+/* tells the nodes that the stream has come through; returns the same */
+ngx_int_t ngx_http_tscast_via_answer(ngx_http_request_t *r,
+    ngx_tscast_zone_t *zone, ngx_str_t *name);
 
 ngx_int_t ngx_http_tscast_add_header(ngx_http_request_t *r, char *key,
     u_char *value, size_t len);

@@ -38,6 +38,7 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
 {
     ngx_int_t                rc;
     ngx_http_cleanup_t      *cln;
+    ngx_tscast_via_t        *via;
     ngx_http_tscast_ctx_t   *ctx;
     ngx_tscast_publisher_t  *pub;
 
@@ -56,6 +57,12 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     }
 
     rc = ngx_http_tscast_prepare(r, &icf->address, &ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_tscast_via(r, &via);
 
     if (rc != NGX_OK) {
         return rc;
@@ -80,6 +87,7 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     pub->door = NGX_TSCAST_DOOR_HTTP;
     pub->timeout = icf->timeout;
     pub->takeover = icf->takeover;
+    pub->via = via;
 
     ctx->publisher = pub;
 

@@ -38,13 +38,6 @@ static void ngx_http_tscast_play_go(ngx_http_request_t *r,
 static void ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc);
 static void ngx_http_tscast_play_away(ngx_tscast_viewer_t *v);
 static void ngx_http_tscast_play_cleanup(void *data);
-static size_t ngx_http_tscast_play_chunk(u_char *p, size_t n);
-
-
-static const ngx_tscast_framing_t  ngx_http_tscast_chunked_framing = {
-    ngx_http_tscast_play_chunk,
-    ngx_string(CRLF)
-};
 
 
 ngx_int_t
@@ -177,9 +170,16 @@ ngx_http_tscast_play_join(ngx_http_request_t *r,
 {
     ngx_int_t                  rc;
     ngx_connection_t          *c;
+    ngx_tscast_via_t          *via;
     ngx_http_cleanup_t        *cln;
     ngx_tscast_viewer_t       *v;
     ngx_http_core_loc_conf_t  *clcf;
+
+    rc = ngx_http_tscast_via(r, &via);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     v = ngx_pcalloc(r->pool, sizeof(ngx_tscast_viewer_t));
     if (v == NULL) {
@@ -215,6 +215,7 @@ ngx_http_tscast_play_join(ngx_http_request_t *r,
     v->lag = pcf->lag;
     v->flush = pcf->flush;
     v->linger = pcf->linger;
+    v->via = via;
     v->timeout = clcf->send_timeout;
 
 #if (NGX_HTTP_SSL)
@@ -275,6 +276,21 @@ ngx_http_tscast_play_refuse(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
 static ngx_int_t
 ngx_http_tscast_play_header(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
+    ngx_http_tscast_ctx_t       *ctx;
+    ngx_http_tscast_loc_conf_t  *tlcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tscast_module);
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_tscast_module);
+
+    if (ctx->viewer->via) {
+        rc = ngx_http_tscast_via_answer(r, tlcf->play->address.zone->data,
+                                        &ctx->name);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     r->headers_out.status = NGX_HTTP_OK;
     ngx_str_set(&r->headers_out.content_type, "video/mp2t");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
@@ -337,7 +353,7 @@ ngx_http_tscast_play_path(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx)
     }
 
     if (r->chunked) {
-        ctx->viewer->framing = &ngx_http_tscast_chunked_framing;
+        ctx->viewer->framing = &ngx_tscast_framing_chunked;
     }
 }
 
@@ -510,11 +526,4 @@ ngx_http_tscast_play_cleanup(void *data)
     if (ctx->viewer) {
         ngx_tscast_viewer_leave(ctx->viewer);
     }
-}
-
-
-static size_t
-ngx_http_tscast_play_chunk(u_char *p, size_t n)
-{
-    return ngx_sprintf(p, "%uxz" CRLF, n) - p;
 }
