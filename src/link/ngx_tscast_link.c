@@ -597,6 +597,8 @@ ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
 
     ngx_tscast_link_down(link, err, &why);
 
+    link->broken = 1;
+
     ngx_tscast_link_reset(link);
 
     if (ngx_exiting || ngx_tscast_link_leaving) {
@@ -608,6 +610,13 @@ ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
         && !ngx_tscast_stream_live(link->zone, &link->name, 1))
     {
         ngx_tscast_link_finish(link);
+        return;
+    }
+
+    if (link->conf->scheme->next
+        && link->conf->scheme->next(link, stable) == NGX_OK)
+    {
+        ngx_tscast_link_connect(link);
         return;
     }
 
@@ -733,6 +742,10 @@ ngx_tscast_link_finish(ngx_tscast_link_t *link)
 
     ngx_queue_remove(&link->queue);
 
+    if (link->lasting) {
+        ngx_destroy_pool(link->lasting);
+    }
+
     ngx_tscast_record_release(link->zone, link->record);
 
     ngx_free(link);
@@ -764,7 +777,9 @@ ngx_tscast_link_reset(ngx_tscast_link_t *link)
     ngx_tscast_link_close(link);
 
     link->up = 0;
+    link->broken = 0;
     link->drained = 0;
+    link->via = NULL;
 }
 
 

@@ -40,6 +40,7 @@
 typedef struct ngx_tscast_link_s           ngx_tscast_link_t;
 typedef struct ngx_tscast_link_conf_s      ngx_tscast_link_conf_t;
 typedef struct ngx_tscast_link_handover_s  ngx_tscast_link_handover_t;
+typedef struct ngx_tscast_link_tls_s       ngx_tscast_link_tls_t;
 
 
 typedef struct {
@@ -73,6 +74,21 @@ typedef struct {
      * so to the peer and ends in ngx_tscast_link_finish().
      */
     void                 (*drained)(ngx_tscast_link_t *link);
+
+    /*
+     * All of the configuration has been read.  Returns NGX_OK when the scheme
+     * finds the address by itself, NGX_DECLINED when it is that of the host,
+     * NGX_ERROR after logging why.  NULL: it is.
+     */
+    ngx_int_t            (*host)(ngx_cycle_t *cycle,
+                                 ngx_tscast_link_conf_t *lcf);
+
+    /*
+     * A try has failed, after it had run well with stable.  Returns NGX_OK
+     * when another peer is to be tried at once, NGX_DECLINED when there is
+     * none.  May be NULL.
+     */
+    ngx_int_t            (*next)(ngx_tscast_link_t *link, ngx_uint_t stable);
 } ngx_tscast_scheme_t;
 
 
@@ -93,6 +109,7 @@ struct ngx_tscast_link_conf_s {
     void                  *conf;         /* the scheme's */
 
     ngx_addr_t            *addr;         /* of a literal host, or NULL */
+    ngx_uint_t             known;        /* to the scheme */
 
     ngx_msec_t             reconnect;    /* the first pause, and the */
     ngx_msec_t             reconnect_max;    /* longest one */
@@ -120,23 +137,31 @@ struct ngx_tscast_link_s {
     ngx_msec_t             heard;        /* when a pull had data */
     ngx_resolver_ctx_t    *resolve;
 
+    ngx_pool_t            *lasting;      /* of all tries */
+    void                  *peers;        /* the scheme's, in there */
+
     ngx_pool_t            *pool;         /* of one try */
+    ngx_tscast_url_t      *url;          /* where it leads */
     struct sockaddr       *sockaddr;
     socklen_t              socklen;
     ngx_str_t              peer_name;    /* the address as text */
     ngx_peer_connection_t  peer;
     void                 (*connected)(ngx_tscast_link_t *link);
+    ngx_tscast_link_tls_t  *tls;
     void                  *ctx;          /* the scheme's */
+    ngx_tscast_via_t      *via;          /* of a pull, or NULL */
 
     ngx_tscast_viewer_t    viewer;       /* of a push */
     uint64_t               counted;      /* of viewer.sent */
     ngx_tscast_publisher_t  publisher;   /* of a pull */
+    uint64_t               packets;      /* of it, when the timer was set */
     ngx_tscast_link_handover_t  *handover;
 
     ngx_msec_t             left;         /* when the worker was to leave */
     ngx_msec_t             wanted;       /* when it was, the last time */
 
     unsigned               up:1;
+    unsigned               broken:1;     /* it is closed since it failed */
     unsigned               failing:1;    /* that was logged */
     unsigned               heir:1;
     unsigned               leaving:1;
@@ -152,6 +177,8 @@ typedef struct {
     ngx_array_t            links;        /* ngx_tscast_link_conf_t * */
     ngx_resolver_t        *resolver;
     ngx_msec_t             resolver_timeout;
+    ngx_flag_t             ssl_verify;
+    ngx_str_t              ssl_trusted_certificate;
 } ngx_tscast_link_main_conf_t;
 
 
@@ -188,8 +215,15 @@ void ngx_tscast_link_yield(ngx_tscast_link_t *link);
 
 /* ngx_tscast_link_peer.c */
 
-/* resolves the host where need be and calls scheme->start */
+/* finds the address and calls scheme->start */
 void ngx_tscast_link_connect(ngx_tscast_link_t *link);
+
+/* the same within a try, for another URL in the pool */
+void ngx_tscast_link_locate(ngx_tscast_link_t *link, ngx_tscast_url_t *url);
+
+/* a copy of the address, with another port unless that is 0 */
+ngx_int_t ngx_tscast_link_address(ngx_tscast_link_t *link,
+    struct sockaddr *sockaddr, socklen_t socklen, in_port_t port);
 
 /*
  * Opens a TCP connection; handler is called when it is there.  Failures go to

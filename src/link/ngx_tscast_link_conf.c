@@ -459,6 +459,7 @@ ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf, ngx_str_t *name)
 char *
 ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
 {
+    ngx_int_t                 rc;
     ngx_uint_t                i, n;
     ngx_tscast_link_conf_t  **links, *lcf;
 
@@ -490,7 +491,21 @@ ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
             return NGX_CONF_ERROR;
         }
 
-        if (lcf->addr == NULL && lmcf->resolver == NULL) {
+        if (lcf->scheme->host) {
+            rc = lcf->scheme->host(cycle, lcf);
+
+            if (rc == NGX_ERROR) {
+                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                              "%s of \"%V\" cannot be set up in %s:%ui",
+                              lcf->push ? "push" : "pull", &lcf->address,
+                              lcf->file, lcf->line);
+                return NGX_CONF_ERROR;
+            }
+
+            lcf->known = (rc == NGX_OK);
+        }
+
+        if (lcf->addr == NULL && !lcf->known && lmcf->resolver == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                           "no resolver in tscast {} for the host name of "
                           "\"%V\" in %s:%ui", &lcf->address, lcf->file,

@@ -48,6 +48,20 @@ static ngx_command_t  ngx_tscast_link_commands[] = {
       offsetof(ngx_tscast_link_main_conf_t, resolver_timeout),
       NULL },
 
+    { ngx_string("ssl_verify"),
+      NGX_TSCAST_CONF|NGX_DIRECT_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_tscast_link_main_conf_t, ssl_verify),
+      NULL },
+
+    { ngx_string("ssl_trusted_certificate"),
+      NGX_TSCAST_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_tscast_link_main_conf_t, ssl_trusted_certificate),
+      NULL },
+
       ngx_null_command
 };
 
@@ -89,6 +103,7 @@ ngx_tscast_link_create_conf(ngx_cycle_t *cycle)
      * set by ngx_pcalloc():
      *
      *     lmcf->resolver = NULL;
+     *     lmcf->ssl_trusted_certificate = { 0, NULL };
      */
 
     if (ngx_array_init(&lmcf->links, cycle->pool, 4,
@@ -99,6 +114,7 @@ ngx_tscast_link_create_conf(ngx_cycle_t *cycle)
     }
 
     lmcf->resolver_timeout = NGX_CONF_UNSET_MSEC;
+    lmcf->ssl_verify = NGX_CONF_UNSET;
 
     return lmcf;
 }
@@ -110,6 +126,7 @@ ngx_tscast_link_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_tscast_link_main_conf_t *lmcf = conf;
 
     ngx_conf_init_msec_value(lmcf->resolver_timeout, 30000);
+    ngx_conf_init_value(lmcf->ssl_verify, 1);
 
     return ngx_tscast_link_check(cycle, lmcf);
 }

@@ -20,8 +20,6 @@
 
 static ngx_int_t ngx_tscast_link_resolve(ngx_tscast_link_t *link);
 static void ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx);
-static ngx_int_t ngx_tscast_link_address(ngx_tscast_link_t *link,
-    struct sockaddr *sockaddr, socklen_t socklen);
 static void ngx_tscast_link_tcp_handler(ngx_event_t *ev);
 static ngx_int_t ngx_tscast_link_tcp_test(ngx_connection_t *c);
 
@@ -47,24 +45,46 @@ ngx_tscast_link_connect(ngx_tscast_link_t *link)
 
     ngx_add_timer(&link->timer, lcf->timeout);
 
-    if (lcf->addr == NULL) {
+    if (lcf->known) {
+        link->url = &lcf->url;
+        lcf->scheme->start(link);
+        return;
+    }
+
+    ngx_tscast_link_locate(link, &lcf->url);
+}
+
+
+void
+ngx_tscast_link_locate(ngx_tscast_link_t *link, ngx_tscast_url_t *url)
+{
+    ngx_int_t   rc;
+    ngx_addr_t  addr;
+
+    link->url = url;
+
+    rc = ngx_parse_addr(link->pool, &addr, url->host.data, url->host.len);
+
+    if (rc == NGX_DECLINED) {
 
         if (ngx_tscast_link_resolve(link) != NGX_OK) {
             ngx_tscast_link_fail(link, 0, "%V cannot be resolved",
-                                 &lcf->url.host);
+                                 &url->host);
         }
 
         return;
     }
 
-    if (ngx_tscast_link_address(link, lcf->addr->sockaddr, lcf->addr->socklen)
-        != NGX_OK)
+    if (rc != NGX_OK
+        || ngx_tscast_link_address(link, addr.sockaddr, addr.socklen,
+                                   url->port)
+           != NGX_OK)
     {
         ngx_tscast_link_fail(link, 0, "no memory");
         return;
     }
 
-    lcf->scheme->start(link);
+    link->conf->scheme->start(link);
 }
 
 
@@ -77,13 +97,18 @@ ngx_tscast_link_resolve(ngx_tscast_link_t *link)
     lmcf = (ngx_tscast_link_main_conf_t *)
                ngx_get_conf(ngx_cycle->conf_ctx, ngx_tscast_link_module);
 
+    if (lmcf->resolver == NULL) {
+        /* the configuration has no names, a redirect has one */
+        return NGX_ERROR;
+    }
+
     ctx = ngx_resolve_start(lmcf->resolver, NULL);
 
     if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
         return NGX_ERROR;
     }
 
-    ctx->name = link->conf->url.host;
+    ctx->name = link->url->host;
     ctx->handler = ngx_tscast_link_resolved;
     ctx->data = link;
     ctx->timeout = lmcf->resolver_timeout;
@@ -121,7 +146,8 @@ ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx)
     n = (link->record->connects + link->record->failures) % ctx->naddrs;
     addr = &ctx->addrs[n];
 
-    rc = ngx_tscast_link_address(link, addr->sockaddr, addr->socklen);
+    rc = ngx_tscast_link_address(link, addr->sockaddr, addr->socklen,
+                                 link->url->port);
 
     ngx_resolve_name_done(ctx);
     link->resolve = NULL;
@@ -135,9 +161,9 @@ ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_tscast_link_address(ngx_tscast_link_t *link, struct sockaddr *sockaddr,
-    socklen_t socklen)
+    socklen_t socklen, in_port_t port)
 {
     link->sockaddr = ngx_palloc(link->pool, socklen);
     link->peer_name.data = ngx_pnalloc(link->pool, NGX_SOCKADDR_STRLEN);
@@ -149,7 +175,9 @@ ngx_tscast_link_address(ngx_tscast_link_t *link, struct sockaddr *sockaddr,
     ngx_memcpy(link->sockaddr, sockaddr, socklen);
     link->socklen = socklen;
 
-    ngx_inet_set_port(link->sockaddr, link->conf->url.port);
+    if (port) {
+        ngx_inet_set_port(link->sockaddr, port);
+    }
 
     link->peer_name.len = ngx_sock_ntop(link->sockaddr, socklen,
                                         link->peer_name.data,

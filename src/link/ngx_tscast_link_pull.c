@@ -42,6 +42,7 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     pub->door = NGX_TSCAST_DOOR_LINK;
     pub->timeout = link->conf->timeout;
     pub->weak = 1;
+    pub->via = link->via;
 
     /*
      * a pull that was changed takes over from older workers, but an heir goes
@@ -54,6 +55,7 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
 
     if (rc == NGX_OK) {
         link->publishing = 1;
+        link->packets = 0;
     }
 
     return ngx_tscast_link_pull_result(link, rc);
@@ -96,6 +98,13 @@ ngx_tscast_link_pull_flush(ngx_tscast_link_t *link)
 {
     if (link->publishing) {
         ngx_tscast_publisher_flush(&link->publisher);
+
+        if (link->publisher.parser.packets == link->packets) {
+            /* what comes is no media: as if it were nothing */
+            return;
+        }
+
+        link->packets = link->publisher.parser.packets;
     }
 
     link->heard = ngx_current_msec;

@@ -36,7 +36,9 @@ static ngx_tscast_scheme_t  ngx_tscast_link_tcp_scheme = {
     NULL,
     ngx_tscast_link_tcp_start,
     NULL,
-    ngx_tscast_link_tcp_drained
+    ngx_tscast_link_tcp_drained,
+    NULL,
+    NULL
 };
 
 

@@ -14,6 +14,7 @@ static char *ngx_tscast_url_authority(ngx_tscast_url_t *url, u_char *p,
     u_char *last);
 static char *ngx_tscast_url_port(ngx_tscast_url_t *url, u_char *p,
     u_char *last);
+static size_t ngx_tscast_url_folder(ngx_tscast_url_t *url);
 
 
 char *
@@ -148,6 +149,88 @@ ngx_tscast_url_port(ngx_tscast_url_t *url, u_char *p, u_char *last)
     url->port = port;
 
     return NULL;
+}
+
+
+size_t
+ngx_tscast_url_join_size(ngx_tscast_url_t *base, ngx_str_t *reference)
+{
+    return base->scheme.len + sizeof("://") - 1 + base->authority.len
+           + base->path.len + 1 + reference->len;
+}
+
+
+void
+ngx_tscast_url_join(ngx_tscast_url_t *base, ngx_str_t *reference,
+    ngx_str_t *text)
+{
+    u_char  *p, *ref, *last, *end;
+    size_t   path;
+
+    ref = reference->data;
+    last = ref + reference->len;
+
+    for (end = ref; end < last && *end != '#'; end++) { /* void */ }
+
+    last = end;
+
+    for (end = ref; end < last && ((*end >= 'a' && *end <= 'z')
+                                   || (*end >= '0' && *end <= '9'));
+         end++)
+    {
+        /* void */
+    }
+
+    p = text->data;
+
+    if (last - end < 3 || end[0] != ':' || end[1] != '/' || end[2] != '/') {
+
+        p = ngx_cpymem(p, base->scheme.data, base->scheme.len);
+        *p++ = ':';
+
+        if (last - ref < 2 || ref[0] != '/' || ref[1] != '/') {
+            *p++ = '/';
+            *p++ = '/';
+
+            p = ngx_cpymem(p, base->authority.data, base->authority.len);
+
+            path = (ref < last && *ref == '/') ? 0
+                   : (ref < last && *ref == '?')
+                   ? base->path.len - base->query.len
+                   : ngx_tscast_url_folder(base);
+
+            p = ngx_cpymem(p, base->path.data, path);
+
+            if (ref < last && *ref == '?' && path && p[-1] == '?') {
+                p--;
+            }
+
+            if (path == 0 && (ref == last || *ref != '/')) {
+                *p++ = '/';
+            }
+        }
+    }
+
+    p = ngx_cpymem(p, ref, last - ref);
+
+    text->len = p - text->data;
+}
+
+
+/* of the path: up to its last slash */
+
+static size_t
+ngx_tscast_url_folder(ngx_tscast_url_t *url)
+{
+    size_t  len;
+
+    len = url->path.len - url->query.len;
+
+    while (len && url->path.data[len - 1] != '/') {
+        len--;
+    }
+
+    return len;
 }
 
 

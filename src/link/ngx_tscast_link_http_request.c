@@ -1,0 +1,175 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_link_http.h"
+
+
+/* the lines that are always there, without their variable parts */
+#define NGX_TSCAST_LINK_HTTP_LINES  512
+
+
+static u_char *ngx_tscast_link_http_fields(ngx_tscast_link_t *link,
+    u_char *p);
+
+
+/* the path of the configuration, with the stream's name in it */
+
+ngx_int_t
+ngx_tscast_link_http_expand(ngx_tscast_link_t *link)
+{
+    u_char            *p, *pos, *last;
+    size_t             len;
+    ngx_str_t         *path;
+    ngx_tscast_url_t  *url;
+
+    path = &link->conf->url.path;
+    last = path->data + path->len;
+
+    for (len = path->len, pos = path->data; pos < last; pos++) {
+        len += (*pos == '$') ? link->name.len : 0;
+    }
+
+    url = ngx_palloc(link->pool, sizeof(ngx_tscast_url_t));
+    p = ngx_pnalloc(link->pool, len);
+
+    if (url == NULL || p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *url = link->conf->url;
+    url->path.data = p;
+    url->query.len = 0;
+
+    for (pos = path->data; pos < last && *pos != '#'; /* void */ ) {
+
+        if (*pos == '$') {
+            p = ngx_cpymem(p, link->name.data, link->name.len);
+            pos += sizeof("$name") - 1;
+            continue;
+        }
+
+        if (*pos == '?' && url->query.len == 0) {
+            url->query.data = p + 1;
+            url->query.len = 1;
+        }
+
+        *p++ = *pos++;
+    }
+
+    url->path.len = p - url->path.data;
+    url->query.len = url->query.len ? p - url->query.data : 0;
+
+    link->url = url;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_tscast_link_http_request(ngx_tscast_link_t *link)
+{
+    char                         *slash;
+    u_char                       *p;
+    size_t                        len;
+    ngx_str_t                    *header;
+    ngx_uint_t                    i, push;
+    ngx_tscast_via_t              via;
+    ngx_tscast_link_http_t       *ctx;
+    ngx_tscast_link_http_conf_t  *hlcf;
+
+    ctx = link->ctx;
+    hlcf = link->conf->conf;
+    push = link->conf->push;
+
+    if (ngx_tscast_stream_via(link->zone, &link->name, !push, &via)
+        != NGX_OK)
+    {
+        return "it has come through too many nodes";
+    }
+
+    len = NGX_TSCAST_LINK_HTTP_LINES + via.len + link->url->authority.len
+          + link->url->path.len;
+
+    header = hlcf->headers.elts;
+
+    for (i = 0; i < hlcf->headers.nelts; i++) {
+        len += header[i].len + sizeof(CRLF) - 1;
+    }
+
+    p = ngx_pnalloc(link->pool, len);
+    if (p == NULL) {
+        return "no memory";
+    }
+
+    ctx->pos = p;
+
+    slash = (link->url->path.len && link->url->path.data[0] == '/') ? "" : "/";
+
+    p = ngx_sprintf(p, "%s %s%V HTTP/1.1" CRLF,
+                    !push ? "GET" : hlcf->put ? "PUT" : "POST", slash,
+                    &link->url->path);
+
+    p = ngx_tscast_link_http_fields(link, p);
+
+    p = ngx_sprintf(p, "TSCast-Via: %*s" CRLF, via.len, via.data);
+
+    if (push) {
+        p = ngx_sprintf(p, "Transfer-Encoding: chunked" CRLF
+                           "Expect: 100-continue" CRLF);
+    }
+
+    p = ngx_sprintf(p, "Connection: close" CRLF CRLF);
+
+    ctx->last = p;
+
+    return NULL;
+}
+
+
+/* those of the configuration are secrets between it and its own host */
+
+static u_char *
+ngx_tscast_link_http_fields(ngx_tscast_link_t *link, u_char *p)
+{
+    ngx_str_t                    *header;
+    ngx_uint_t                    i;
+    ngx_tscast_link_http_t       *ctx;
+    ngx_tscast_link_http_conf_t  *hlcf;
+
+    ctx = link->ctx;
+    hlcf = link->conf->conf;
+
+    if (ctx->away || !ngx_tscast_link_http_has(hlcf, "Host")) {
+        p = ngx_sprintf(p, "Host: %V" CRLF, &link->url->authority);
+    }
+
+    if (ctx->away || !ngx_tscast_link_http_has(hlcf, "User-Agent")) {
+        p = ngx_sprintf(p, "User-Agent: tscast" CRLF);
+    }
+
+    if (!link->conf->push) {
+        p = ngx_sprintf(p, "Accept: */*" CRLF);
+
+    } else if (!ngx_tscast_link_http_has(hlcf, "Content-Type")) {
+        p = ngx_sprintf(p, "Content-Type: video/mp2t" CRLF);
+    }
+
+    if (ctx->away) {
+        return p;
+    }
+
+    header = hlcf->headers.elts;
+
+    for (i = 0; i < hlcf->headers.nelts; i++) {
+        p = ngx_sprintf(p, "%V" CRLF, &header[i]);
+    }
+
+    return p;
+}
