@@ -65,6 +65,7 @@ use TSCast::Nginx;
 use TSCast::Peer;
 use TSCast::Publisher;
 use TSCast::Reader;
+use TSCast::Server;
 use TSCast::TLS;
 use TSCast::TS;
 use TSCast::UDP;
