@@ -162,18 +162,13 @@ ngx_tscast_link_http_push_drained(ngx_tscast_link_t *link)
     ngx_connection_t        *c;
     ngx_tscast_link_http_t  *ctx;
 
-    static u_char  end[] = CRLF "0" CRLF CRLF;
+    static u_char  end[] = "0" CRLF CRLF;
 
     c = link->peer.connection;
     ctx = link->ctx;
 
     ctx->pos = end;
     ctx->last = end + sizeof(end) - 1;
-
-    if (link->viewer.sent == 0) {
-        /* no chunk is open */
-        ctx->pos += sizeof(CRLF) - 1;
-    }
 
     c->write->handler = ngx_tscast_link_http_write;
 
