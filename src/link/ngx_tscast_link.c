@@ -62,7 +62,7 @@ static void ngx_tscast_link_state(ngx_tscast_link_t *link,
     ngx_tscast_link_state_e state);
 static void ngx_tscast_link_reset(ngx_tscast_link_t *link);
 static void ngx_tscast_link_silent(ngx_tscast_link_t *link);
-static void ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err,
+static ngx_uint_t ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err,
     ngx_str_t *why);
 static ngx_uint_t ngx_tscast_link_stable(ngx_tscast_link_t *link);
 static ngx_msec_t ngx_tscast_link_pause(ngx_tscast_link_t *link);
@@ -584,9 +584,10 @@ void ngx_cdecl
 ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
     ...)
 {
-    va_list    args;
-    ngx_str_t  why;
-    u_char     buf[NGX_TSCAST_RECORD_ERROR];
+    va_list     args;
+    ngx_str_t   why;
+    ngx_uint_t  stable;
+    u_char      buf[NGX_TSCAST_RECORD_ERROR];
 
     va_start(args, fmt);
 
@@ -595,7 +596,7 @@ ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
 
     va_end(args);
 
-    ngx_tscast_link_down(link, err, &why);
+    stable = ngx_tscast_link_down(link, err, &why);
 
     link->broken = 1;
 
@@ -639,7 +640,7 @@ ngx_tscast_link_silent(ngx_tscast_link_t *link)
 {
     ngx_str_t  why = ngx_string("nothing comes");
 
-    ngx_tscast_link_down(link, NGX_ETIMEDOUT, &why);
+    (void) ngx_tscast_link_down(link, NGX_ETIMEDOUT, &why);
     ngx_tscast_link_pull_stop(link);
 
     link->up = 0;
@@ -648,7 +649,9 @@ ngx_tscast_link_silent(ngx_tscast_link_t *link)
 }
 
 
-static void
+/* 1 when it had lasted */
+
+static ngx_uint_t
 ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err, ngx_str_t *why)
 {
     ngx_uint_t            level, stable;
@@ -670,7 +673,7 @@ ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err, ngx_str_t *why)
     ngx_log_error(level, &link->log, err, "link is down: %V", why);
 
     if (link->heir) {
-        return;
+        return stable;
     }
 
     rec->failures++;
@@ -680,6 +683,8 @@ ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err, ngx_str_t *why)
     if (stable) {
         rec->retries = 0;
     }
+
+    return stable;
 }
 
 

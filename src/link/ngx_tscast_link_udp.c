@@ -32,6 +32,8 @@ static ngx_tscast_scheme_t  ngx_tscast_link_udp_scheme = {
     ngx_tscast_link_udp_conf,
     ngx_tscast_link_udp_start,
     ngx_tscast_link_udp_stop,
+    NULL,
+    NULL,
     NULL
 };
 
@@ -44,6 +46,8 @@ static ngx_tscast_scheme_t  ngx_tscast_link_rtp_scheme = {
     ngx_tscast_link_udp_conf,
     ngx_tscast_link_udp_start,
     ngx_tscast_link_udp_stop,
+    NULL,
+    NULL,
     NULL
 };
 
