@@ -57,6 +57,7 @@ BEGIN {
 }
 
 use TSCast::Check;
+use TSCast::Datagrams;
 use TSCast::DNS;
 use TSCast::HTTP2;
 use TSCast::Net;

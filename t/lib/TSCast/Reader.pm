@@ -2,10 +2,11 @@
 
 package TSCast::Reader;
 
-# A viewer over HTTP or WebSocket that never blocks; many are read at once.
+# A viewer over HTTP, WebSocket or TCP that never blocks; many are read at once.
 #
 #     my $v = TSCast::Reader->http(port => $port, path => '/live/cam.ts');
 #     my $w = TSCast::Reader->ws(port => $port, path => '/live/cam.ts');
+#     my $t = TSCast::Reader->raw(port => $port);
 #
 #     TSCast::Reader::pump(5, sub { $v->{bytes} > 1e6 }, $v, $w) or die;
 #     $v->wait_end(5);
@@ -73,6 +74,20 @@ sub ws {
     $self->{faults} = $self->{ws}{faults};
 
     return $self->_start($request);
+}
+
+
+# no protocol: all that comes is the stream
+
+sub raw {
+    my ($class, %opt) = @_;
+
+    my $self = _new($class, %opt);
+
+    $self->{status} = 0;
+    $self->{mode} = 'close';
+
+    return $self->_start('');
 }
 
 
