@@ -159,5 +159,5 @@ sub players {
 }
 
 
-$ngx->stop(seconds => 10);
+$ngx->stop;
 done_testing;

@@ -83,13 +83,14 @@ sub all_in {
     ok(TSCast::Net::until_true(5, sub { $ngx->workers(all => 1) == 1 }),
        'timeout: the old worker leaves');
 
-    is(() = $ngx->error_log =~ /shutdown timeout/g, 3, 'timeout: log lines');
+    is(() = $ngx->error_log =~ /shutdown timeout/g, 2, 'timeout: log lines');
     ok($ngx->wait_log(qr/"live\/udp" has ended/), 'timeout: UDP has ended');
 
     $ngx->stop(name => 'timeout: nginx');
 }
 
-# nothing keeps an old worker longer than the sender's timeout
+# a sender that says nothing while nginx reloads keeps its stream, and the old
+# worker, until it is silent for its timeout
 
 {
     my $ngx = nginx('');
@@ -115,7 +116,50 @@ sub all_in {
         2 == (() = $ngx->error_log =~ /"live\/udp" is published/g)
     }), 'silent: the new worker takes the sender when it speaks again');
 
-    $ngx->stop(name => 'silent: nginx', seconds => 8);
+    # and with no worker after it
+
+    $ngx->stop(name => 'silent: nginx');
+}
+
+# nothing waits for a sender when nobody will hear it
+
+{
+    my $ngx = nginx('');
+
+    $ngx->{main} =~ s/\$TIMEOUT/1m/;
+    $ngx->start;
+
+    my $u = TSCast::Datagrams->new(port => $ngx->other_port(1));
+
+    $u->send($bytes)->flush;
+    ok($ngx->wait_log(qr/"live\/udp" is published/), 'quit: published');
+
+    $ngx->stop(name => 'quit: nginx');
+    like($ngx->error_log, qr/"live\/udp" has ended/, 'quit: it has ended');
+}
+
+# one that is heard by the new worker does not keep the old one
+
+{
+    my $ngx = nginx('');
+
+    $ngx->{main} =~ s/\$TIMEOUT/1m/;
+    $ngx->start;
+
+    my $u = TSCast::Datagrams->new(port => $ngx->other_port(1));
+
+    $u->send($bytes)->flush;
+    ok($ngx->wait_log(qr/"live\/udp" is published/), 'heard: published');
+
+    $ngx->reload;
+    $u->send($bytes)->flush;
+
+    ok(TSCast::Net::until_true(10, sub { $ngx->workers(all => 1) == 1 }),
+       'heard: the old worker leaves');
+    is(() = $ngx->error_log =~ /has taken over stream "live\/udp"/g, 1,
+       'heard: the new one has the stream');
+
+    $ngx->stop(name => 'heard: nginx');
 }
 
 # at once

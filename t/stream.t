@@ -381,7 +381,7 @@ access_has(qr{^200 UDP live/udp-\d+ - - @{[ length $bytes ]}$}m,
     TSCast::Net::put($sock, $bytes);
     ok(closed($sock), 'what is no name is closed');
     log_has(qr/invalid stream name "not%20a%20name"/, 'with a log line');
-    access_has(qr{^400 TCP live/not a name - - \d+$}m, 'status 400');
+    access_has(qr{^400 TCP - - - \d+$}m, 'status 400');
 
     my $v = viewer(6);
     my $name = "live/$port{6}";
@@ -391,7 +391,7 @@ access_has(qr{^200 UDP live/udp-\d+ - - @{[ length $bytes ]}$}m,
     access_has(qr{^404 TCP $name 0 0 0$}m, 'status 404');
 
     is(viewer(7)->wait_end, 'eof', 'what is no name is closed for a viewer');
-    log_has(qr/invalid stream name "no%20name"/, 'with a log line');
+    log_has(qr/invalid stream name "no%2520name"/, 'with a log line');
 }
 
 {
@@ -522,7 +522,7 @@ access_has(qr{^200 UDP live/udp-\d+ - - @{[ length $bytes ]}$}m,
 
     $u->send($bytes)->flush;
     ok($v->wait_bytes(188), 'refused: a viewer sees it');
-    log_has(qr/ \d{6,} bytes for stream "live\/cam" were not wanted/,
+    log_has(qr/ \d{6,} bytes were not wanted.*udp client/,
             'refused: what was lost');
     $v->close;
 }

@@ -169,7 +169,7 @@ ngx_stream_tscast_variable_stream(ngx_stream_session_t *s,
 
     ctx = ngx_stream_get_module_ctx(s, ngx_stream_tscast_module);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || ngx_tscast_stream_check_name(&ctx->name) != NGX_OK) {
         v->not_found = 1;
         return NGX_OK;
     }

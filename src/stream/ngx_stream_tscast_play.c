@@ -157,8 +157,7 @@ ngx_stream_tscast_play_refuse(ngx_stream_session_t *s,
     switch (rc) {
 
     case NGX_TSCAST_BAD_NAME:
-        ngx_log_error(NGX_LOG_INFO, log, 0,
-                      "invalid stream name \"%V\"", &ctx->name);
+        ngx_tscast_stream_log_name(NGX_LOG_INFO, log, &ctx->name);
         status = NGX_STREAM_BAD_REQUEST;
         break;
 

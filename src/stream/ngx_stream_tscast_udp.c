@@ -79,6 +79,9 @@ ngx_stream_tscast_udp(ngx_stream_session_t *s, ngx_stream_tscast_ctx_t *ctx)
 
     c->log->action = "reading a publisher's datagrams";
 
+    /* a worker that leaves hears nothing any more: nginx tells the idle */
+    c->idle = 1;
+
     c->read->handler = ngx_stream_tscast_udp_read;
     c->write->handler = ngx_stream_tscast_ignore;
 
@@ -112,13 +115,18 @@ ngx_stream_tscast_udp_read(ngx_event_t *rev)
 
     ctx = ngx_stream_get_module_ctx(s, ngx_stream_tscast_module);
 
-    if (c->close) {
-        ngx_log_error(NGX_LOG_INFO, c->log, 0, "shutdown timeout");
-        ngx_stream_tscast_udp_end(s, ctx);
+    if (c->close && c->idle && ctx->published
+        && ngx_tscast_successor(ctx->zone))
+    {
+        /* viewers wait for the new worker to hear the sender */
+
+        c->close = 0;
+        c->idle = 0;
+
         return;
     }
 
-    if (rev->timedout) {
+    if (c->close || rev->timedout) {
         ngx_stream_tscast_udp_end(s, ctx);
         return;
     }
@@ -289,13 +297,17 @@ ngx_stream_tscast_udp_count(ngx_stream_tscast_ctx_t *ctx)
 static void
 ngx_stream_tscast_udp_ousted(ngx_tscast_publisher_t *pub)
 {
-    ngx_stream_session_t  *s;
+    ngx_stream_session_t     *s;
+    ngx_stream_tscast_ctx_t  *ctx;
 
     s = pub->data;
+    ctx = ngx_stream_get_module_ctx(s, ngx_stream_tscast_module);
 
-    ngx_stream_tscast_udp_refuse(ngx_stream_get_module_ctx(s,
-                                                  ngx_stream_tscast_module),
-                                 NGX_TSCAST_OUSTED);
+    ngx_stream_tscast_udp_refuse(ctx, NGX_TSCAST_OUSTED);
+
+    if (ngx_exiting) {
+        ngx_stream_tscast_udp_end(s, ctx);
+    }
 }
 
 
@@ -311,9 +323,7 @@ ngx_stream_tscast_udp_end(ngx_stream_session_t *s,
         ngx_stream_tscast_udp_count(ctx);
 
         ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                      "%uL bytes for stream \"%V/%V\" were not wanted",
-                      ctx->udp.lost, ngx_tscast_zone_name(ctx->zone),
-                      &ctx->name);
+                      "%uL bytes were not wanted", ctx->udp.lost);
     }
 
     ngx_stream_tscast_end(s, NGX_STREAM_OK);
