@@ -107,7 +107,7 @@ sub all_in {
 
     ok(TSCast::Net::until_true(10, sub { $ngx->workers(all => 1) == 1 }),
        'silent: the old worker leaves');
-    ok($ngx->wait_log(qr/"live\/udp" has ended/), 'silent: the stream has ended');
+    ok($ngx->wait_log(qr/"live\/udp" has ended/), 'silent: it has ended');
 
     # the new one has nothing left of it
 
