@@ -287,14 +287,10 @@ for my $reserve (0, 1) {
     )->start;
 
     my $in = '';
-    my $ts = TSCast::TS->new(seconds => 8, gop => 7, bitrate => 200_000);
+    my $ts = TSCast::TS->new(seconds => 0, gop => 7, bitrate => 200_000);
     my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
 
-    my $feed = paced($ts, sub {
-        return if !defined $_[0];
-        $in .= $_[0];
-        $p->send($_[0]);
-    });
+    my $feed = paced($ts, sub { $in .= $_[0]; $p->send($_[0]) });
     my $pumped = sub {
         $feed->() if $ts->clock < 8;
         TSCast::Reader::pump(0.02, sub { 0 }, $sink);
