@@ -5,8 +5,9 @@ package Bench::Nginx;
 # An nginx for one run of a scenario.
 #
 # Options: build, binary, prefix, port; workers, pin (the worker on the first
-# core), flush, zone, window, tls, ktls, tuned (request_pool_size; sets others
-# that save memory as well), nchan (its module's path: Nchan, not tscast).
+# core), flush, zone, window, links (lines of the block), tls, ktls, tuned
+# (request_pool_size; sets others that save memory as well), nchan (its module's
+# path: Nchan, not tscast).
 
 use strict;
 use warnings;
@@ -98,7 +99,9 @@ sub conf {
         my $zone = $self->{zone} || '256m';
         my $window = $self->{window} || '10s';
 
-        $main .= "tscast { zone live $zone window=$window; }\n";
+        my $links = $self->{links} || '';
+
+        $main .= "tscast { zone live $zone window=$window; $links }\n";
         $locations = $self->tscast;
     }
 
