@@ -238,6 +238,12 @@ ngx_tscast_link_udp_segment(ngx_tscast_link_udp_push_t *push)
     push->segments = ngx_min(NGX_TSCAST_LINK_UDP_BYTES / size,
                              NGX_TSCAST_LINK_UDP_SEGMENTS);
 
+    if (push->head && size < NGX_TSCAST_RTP_REPORT) {
+        /* it would cut reports as well */
+        push->segments = 1;
+        return;
+    }
+
     if (getsockopt(c->fd,
                    c->sockaddr->sa_family == AF_INET6 ? IPPROTO_IPV6
                                                       : IPPROTO_IP,
