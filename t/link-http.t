@@ -142,9 +142,7 @@ END_OF_CONF
 
     $all .= my $rest = $ts->take(2);
     $p->send($rest);
-    diag length $v->{body}, ' ', length $w->{body}, ' ', length $all;
     ok(up_to_date($ts, $v, $w), 'pull and push: all of it goes through');
-    diag length $v->{body}, ' ', length $w->{body}, ' ', length $all;
     is($p->finish->status, 204, 'published');
     is($v->wait_end, 'complete', 'pull: it ends with the stream');
     ok($v->{body} eq $all, 'pull: byte for byte');
@@ -212,9 +210,7 @@ END_OF_CONF
 
     is($v->wait_head, 200, 'on demand: fetched');
     is($p->finish->status, 204, 'and published');
-    diag $v->{bytes};
     ok($v->wait_bytes(length $bytes), 'all of it');
-diag $v->{bytes}, ' ', length $bytes, ' ', index $v->{body}, $bytes;
     ok($v->{body} eq $bytes, 'byte for byte');
     $_->close for $p, $v;
 }

@@ -14,7 +14,10 @@ static char *ngx_tscast_url_authority(ngx_tscast_url_t *url, u_char *p,
     u_char *last);
 static char *ngx_tscast_url_port(ngx_tscast_url_t *url, u_char *p,
     u_char *last);
+static u_char *ngx_tscast_url_base(ngx_tscast_url_t *url, u_char *p,
+    u_char *ref, u_char *last);
 static size_t ngx_tscast_url_folder(ngx_tscast_url_t *url);
+static u_char *ngx_tscast_url_dots(u_char *path, u_char *last);
 
 
 char *
@@ -165,17 +168,16 @@ ngx_tscast_url_join(ngx_tscast_url_t *base, ngx_str_t *reference,
     ngx_str_t *text)
 {
     u_char  *p, *ref, *last, *end;
-    size_t   path;
 
     ref = reference->data;
-    last = ref + reference->len;
 
-    for (end = ref; end < last && *end != '#'; end++) { /* void */ }
+    for (last = ref; last < ref + reference->len && *last != '#'; last++) {
+        /* void */
+    }
 
-    last = end;
-
-    for (end = ref; end < last && ((*end >= 'a' && *end <= 'z')
-                                   || (*end >= '0' && *end <= '9'));
+    for (end = ref;
+         end < last && ((*end >= 'a' && *end <= 'z')
+                        || (*end >= '0' && *end <= '9'));
          end++)
     {
         /* void */
@@ -189,31 +191,52 @@ ngx_tscast_url_join(ngx_tscast_url_t *base, ngx_str_t *reference,
         *p++ = ':';
 
         if (last - ref < 2 || ref[0] != '/' || ref[1] != '/') {
-            *p++ = '/';
-            *p++ = '/';
-
-            p = ngx_cpymem(p, base->authority.data, base->authority.len);
-
-            path = (ref < last && *ref == '/') ? 0
-                   : (ref < last && *ref == '?')
-                   ? base->path.len - base->query.len
-                   : ngx_tscast_url_folder(base);
-
-            p = ngx_cpymem(p, base->path.data, path);
-
-            if (ref < last && *ref == '?' && path && p[-1] == '?') {
-                p--;
-            }
-
-            if (path == 0 && (ref == last || *ref != '/')) {
-                *p++ = '/';
-            }
+            text->len = ngx_tscast_url_base(base, p, ref, last) - text->data;
+            return;
         }
     }
 
     p = ngx_cpymem(p, ref, last - ref);
 
     text->len = p - text->data;
+}
+
+
+/* what refers to the same authority: RFC 3986, 5.2.2 */
+
+static u_char *
+ngx_tscast_url_base(ngx_tscast_url_t *url, u_char *p, u_char *ref,
+    u_char *last)
+{
+    size_t   len;
+    u_char  *path;
+
+    *p++ = '/';
+    *p++ = '/';
+
+    p = ngx_cpymem(p, url->authority.data, url->authority.len);
+    path = p;
+
+    if (ref < last && *ref == '?') {
+        len = url->path.len - url->query.len;
+
+        if (len && url->path.data[len - 1] == '?') {
+            len--;
+        }
+
+        p = ngx_cpymem(p, url->path.data, len);
+
+    } else if (ref == last || *ref != '/') {
+        p = ngx_cpymem(p, url->path.data, ngx_tscast_url_folder(url));
+    }
+
+    if (p == path && (ref == last || *ref != '/')) {
+        *p++ = '/';
+    }
+
+    p = ngx_cpymem(p, ref, last - ref);
+
+    return ngx_tscast_url_dots(path, p);
 }
 
 
@@ -231,6 +254,48 @@ ngx_tscast_url_folder(ngx_tscast_url_t *url)
     }
 
     return len;
+}
+
+
+/* takes "." and ".." out of a path: RFC 3986, 5.2.4; returns its new end */
+
+static u_char *
+ngx_tscast_url_dots(u_char *path, u_char *last)
+{
+    size_t   len;
+    u_char  *p, *out, *end;
+
+    out = path;
+
+    for (p = path; p < last && *p != '?'; p = end) {
+
+        /* a segment with the slash before it */
+
+        for (end = p + 1; end < last && *end != '/' && *end != '?'; end++) {
+            /* void */
+        }
+
+        len = end - p;
+
+        if ((len == 2 && p[1] == '.')
+            || (len == 3 && p[1] == '.' && p[2] == '.'))
+        {
+            while (len == 3 && out > path && *--out != '/') { /* void */ }
+
+            if (end == last || *end == '?') {
+                *out++ = '/';
+            }
+
+            continue;
+        }
+
+        ngx_memmove(out, p, len);
+        out += len;
+    }
+
+    ngx_memmove(out, p, last - p);
+
+    return out + (last - p);
 }
 
 

@@ -35,9 +35,8 @@ typedef struct {
 char *ngx_tscast_url_parse(ngx_tscast_url_t *url, ngx_str_t *text);
 
 /*
- * Where a reference leads from a URL, RFC 3986, 5.2, but for dot segments,
- * which are left to the server.  text->data has room for as many bytes as
- * ngx_tscast_url_join_size() says.
+ * Where a reference leads from a URL, RFC 3986, 5.2; text->data has room for
+ * as many bytes as ngx_tscast_url_join_size() says.
  */
 void ngx_tscast_url_join(ngx_tscast_url_t *base, ngx_str_t *reference,
     ngx_str_t *text);

@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void fuzz_url_parts(ngx_tscast_url_t *url, ngx_str_t *text);
 static void fuzz_url_authority(ngx_tscast_url_t *url);
 static void fuzz_url_params(ngx_tscast_url_t *url);
+static void fuzz_url_join(ngx_str_t *reference);
 
 
 int
@@ -57,6 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_url_parts(&url, &text);
         fuzz_url_authority(&url);
         fuzz_url_params(&url);
+        fuzz_url_join(&text);
     }
 
     free(text.data);
@@ -175,4 +177,36 @@ fuzz_url_params(ngx_tscast_url_t *url)
     }
 
     fuzz_url_check(len == url->query.len);
+}
+
+
+/* as a reference from some URL: it fits, and what it leads to is a URL */
+
+static void
+fuzz_url_join(ngx_str_t *reference)
+{
+    size_t             size;
+    ngx_str_t          text, from;
+    ngx_tscast_url_t   base;
+
+    ngx_str_set(&from, "http://a/b/c?d");
+
+    fuzz_url_check(ngx_tscast_url_parse(&base, &from) == NULL);
+
+    /* what is behind the scheme leads somewhere as well */
+
+    reference->len -= ngx_min(reference->len, 5);
+
+    size = ngx_tscast_url_join_size(&base, reference);
+    text.data = malloc(size);
+
+    if (text.data == NULL) {
+        return;
+    }
+
+    ngx_tscast_url_join(&base, reference, &text);
+
+    fuzz_url_check(text.len <= size);
+
+    free(text.data);
 }

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include <ngx_config.h>
@@ -211,6 +212,87 @@ test_params(void **state)
 }
 
 
+/* RFC 3986, 5.4, but for schemes without slashes, and without fragments */
+
+static void
+test_join(void **state)
+{
+    size_t             i, size;
+    ngx_str_t          ref, text;
+    ngx_tscast_url_t   base;
+
+    static const struct {
+        char  *ref;
+        char  *target;
+    } rows[] = {
+        { "g", "http://a/b/c/g" },
+        { "./g", "http://a/b/c/g" },
+        { "g/", "http://a/b/c/g/" },
+        { "/g", "http://a/g" },
+        { "//g", "http://g" },
+        { "?y", "http://a/b/c/d;p?y" },
+        { "g?y", "http://a/b/c/g?y" },
+        { "g#s", "http://a/b/c/g" },
+        { "g?y#s", "http://a/b/c/g?y" },
+        { ";x", "http://a/b/c/;x" },
+        { "g;x?y#s", "http://a/b/c/g;x?y" },
+        { ".", "http://a/b/c/" },
+        { "./", "http://a/b/c/" },
+        { "..", "http://a/b/" },
+        { "../", "http://a/b/" },
+        { "../g", "http://a/b/g" },
+        { "../..", "http://a/" },
+        { "../../", "http://a/" },
+        { "../../g", "http://a/g" },
+        { "../../../g", "http://a/g" },
+        { "../../../../g", "http://a/g" },
+        { "/./g", "http://a/g" },
+        { "/../g", "http://a/g" },
+        { "g.", "http://a/b/c/g." },
+        { ".g", "http://a/b/c/.g" },
+        { "..g", "http://a/b/c/..g" },
+        { "./../g", "http://a/b/g" },
+        { "./g/.", "http://a/b/c/g/" },
+        { "g/./h", "http://a/b/c/g/h" },
+        { "g/../h", "http://a/b/c/h" },
+        { "g?y/./x", "http://a/b/c/g?y/./x" },
+        { "g?y/../x", "http://a/b/c/g?y/../x" },
+        { "https://x:1/y?z#w", "https://x:1/y?z" },
+    };
+
+    assert_null(parse(&base, "http://a/b/c/d;p?q"));
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ref.data = (u_char *) rows[i].ref;
+        ref.len = ngx_strlen(rows[i].ref);
+
+        size = ngx_tscast_url_join_size(&base, &ref);
+        text.data = malloc(size);
+        assert_non_null(text.data);
+
+        ngx_tscast_url_join(&base, &ref, &text);
+        assert_true(text.len <= size);
+        is(&text, rows[i].target);
+
+        free(text.data);
+    }
+
+    /* a URL that has no path */
+
+    assert_null(parse(&base, "http://a"));
+
+    ref.data = (u_char *) "?y";
+    ref.len = 2;
+
+    text.data = malloc(ngx_tscast_url_join_size(&base, &ref));
+    assert_non_null(text.data);
+
+    ngx_tscast_url_join(&base, &ref, &text);
+    is(&text, "http://a/?y");
+    free(text.data);
+}
+
+
 int
 main(void)
 {
@@ -223,6 +305,7 @@ main(void)
         cmocka_unit_test(test_port),
         cmocka_unit_test(test_blanks),
         cmocka_unit_test(test_params),
+        cmocka_unit_test(test_join),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

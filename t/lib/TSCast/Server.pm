@@ -104,7 +104,9 @@ sub requests {
     open my $in, '<', $self->{log} or die "$self->{log}: $!";
     local $/ = "\r\n\r\n";
 
-    return <$in>;
+    my @heads = <$in>;
+
+    return @heads;
 }
 
 
