@@ -7,6 +7,7 @@ package TSCast::TLS;
 #
 #     TSCast::TLS::certificate($dir, 'server');             # signs itself
 #     TSCast::TLS::certificate($dir, 'good', by => 'ca');
+#     TSCast::TLS::certificate($dir, 'here', san => 'IP:127.0.0.1');
 #     my $sock = TSCast::TLS::dial($port, cert => "$dir/good");
 #
 # A certificate NAME is NAME.pem with its key NAME.key.  Options of dial():
@@ -42,6 +43,8 @@ sub certificate {
 
     my @sign = $opt{by} ? ('-CA', "$dir/$opt{by}.pem",
                            '-CAkey', "$dir/$opt{by}.key") : ();
+
+    push @sign, '-addext', "subjectAltName=$opt{san}" if $opt{san};
 
     _openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt',
              'ec_paramgen_curve:P-256', '-nodes', '-days', 2,
