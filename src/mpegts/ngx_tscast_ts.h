@@ -179,6 +179,7 @@ typedef struct {
     uint64_t                packets;
     uint64_t                cc_errors;    /* on PIDs of tables.pids[] */
     uint64_t                tei;          /* transport_error_indicator */
+    uint64_t                crc_errors;   /* of sections of PAT and PMTs */
     uint64_t                scrambled;
     uint64_t                discontinuities;
 

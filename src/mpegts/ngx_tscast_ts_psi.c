@@ -275,6 +275,7 @@ ngx_tscast_ts_psi_section(ngx_tscast_ts_parser_t *p, uint16_t pid,
     /* over a section and its own CRC the sum is zero */
 
     if (ngx_tscast_ts_crc32(section, len) != 0) {
+        p->crc_errors++;
         return 0;
     }
 

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_tscast_ts.h>
+#include <ngx_tscast_ts_health.h>
 
 
 #define FUZZ_TS_HEADER  4
@@ -28,6 +28,7 @@
 typedef struct {
     ngx_tscast_ts_sync_t    sync;
     ngx_tscast_ts_parser_t  parser;
+    ngx_tscast_ts_health_t  health;
     uint64_t                base;
     uint64_t                offset;
     uint64_t                hash;
@@ -43,6 +44,7 @@ static void fuzz_ts_feed(fuzz_ts_run_t *r, u_char *data, size_t size,
     uint32_t seed);
 static void fuzz_ts_packets(fuzz_ts_run_t *r, u_char *run, ngx_uint_t n);
 static void fuzz_ts_tables(ngx_tscast_ts_parser_t *p);
+static void fuzz_ts_health(ngx_tscast_ts_health_t *h);
 static void fuzz_ts_start(ngx_tscast_ts_parser_t *p);
 static void fuzz_ts_hash(fuzz_ts_run_t *r, void *data, size_t len);
 static void fuzz_ts_fix(u_char *p, u_char *last);
@@ -94,6 +96,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_ts_check(fuzz_ts_whole.parser.cc_errors
                   == fuzz_ts_cut.parser.cc_errors);
 
+    fuzz_ts_health(&fuzz_ts_whole.health);
+    fuzz_ts_check(ngx_memcmp(&fuzz_ts_whole.health.errors,
+                             &fuzz_ts_cut.health.errors,
+                             sizeof(ngx_tscast_ts_errors_t))
+                  == 0);
+    fuzz_ts_check(ngx_memcmp(fuzz_ts_whole.health.pids,
+                             fuzz_ts_cut.health.pids,
+                             sizeof(fuzz_ts_whole.health.pids))
+                  == 0);
+
     (void) ngx_tscast_ts_packet_size(copy, size);
 
     fuzz_ts_start(&fuzz_ts_whole.parser);
@@ -113,6 +125,7 @@ fuzz_ts_feed(fuzz_ts_run_t *r, u_char *data, size_t size, uint32_t seed)
 
     ngx_tscast_ts_sync_init(&r->sync);
     ngx_tscast_ts_parser_init(&r->parser);
+    ngx_tscast_ts_health_init(&r->health);
 
     r->offset = r->base;
     r->hash = 14695981039346656037ULL;
@@ -137,6 +150,8 @@ fuzz_ts_feed(fuzz_ts_run_t *r, u_char *data, size_t size, uint32_t seed)
             if (packets == 0) {
                 break;
             }
+
+            ngx_tscast_ts_health_sync(&r->health, &r->sync);
 
             fuzz_ts_packets(r, run, packets);
         }
@@ -164,6 +179,12 @@ fuzz_ts_packets(fuzz_ts_run_t *r, u_char *run, ngx_uint_t n)
         fuzz_ts_check(run[0] == NGX_TSCAST_TS_SYNC_BYTE);
 
         flags = ngx_tscast_ts_parse(p, run, r->offset);
+
+        if (flags & NGX_TSCAST_TS_TABLES) {
+            ngx_tscast_ts_health_tables(&r->health, p);
+        }
+
+        ngx_tscast_ts_health_packet(&r->health, run);
 
         fuzz_ts_hash(r, run, 8);
 
@@ -210,6 +231,40 @@ fuzz_ts_tables(ngx_tscast_ts_parser_t *p)
         fuzz_ts_check(t->table_pid[i] < t->npids);
         fuzz_ts_check(t->pids[t->table_pid[i]]
                       == ngx_tscast_ts_get_pid(t->tables[i]));
+    }
+}
+
+
+/* every packet is of one PID or of none */
+
+static void
+fuzz_ts_health(ngx_tscast_ts_health_t *h)
+{
+    uint64_t    packets, continuity;
+    ngx_uint_t  i;
+
+    packets = h->nulls + h->unlisted + h->errors.transport;
+    continuity = 0;
+
+    fuzz_ts_check(h->npids >= 1 && h->npids <= NGX_TSCAST_TS_HEALTH_PIDS);
+    fuzz_ts_check(h->nprograms <= NGX_TSCAST_TS_HEALTH_PROGRAMS);
+
+    for (i = 0; i < h->npids; i++) {
+        fuzz_ts_check(h->index[h->pids[i].pid] == i + 1);
+        fuzz_ts_check(ngx_tscast_ts_frame_rate(&h->pids[i]) >= 0);
+
+        packets += h->pids[i].packets;
+        continuity += h->pids[i].continuity;
+    }
+
+    /* PIDs that gave way to others take theirs with them */
+
+    fuzz_ts_check(packets <= h->packets);
+    fuzz_ts_check(continuity <= h->errors.continuity);
+
+    if (h->npids < NGX_TSCAST_TS_HEALTH_PIDS) {
+        fuzz_ts_check(packets == h->packets);
+        fuzz_ts_check(continuity == h->errors.continuity);
     }
 }
 
