@@ -21,6 +21,7 @@
 #include "ngx_tscast_compat.h"
 #include "ngx_tscast_rtp.h"
 #include "ngx_tscast_ts.h"
+#include "ngx_tscast_ts_health.h"
 
 
 #if (NGX_PTR_SIZE != 8 || !NGX_LINUX)
@@ -43,10 +44,15 @@
                                          a stream did not come in time */
 #define NGX_TSCAST_LOOP        -29    /* has been here, or at too many */
 
+#define NGX_TSCAST_VERSION     "0.1.0"
+
 #define NGX_TSCAST_NAME_LEN    128
 
 #define NGX_TSCAST_NODE_LEN    64
 #define NGX_TSCAST_VIA_NODES   16    /* that a stream goes through at most */
+
+/* seconds over which a bit rate is the slow one */
+#define NGX_TSCAST_RATE        30
 
 /* the most media bytes in a frame: whole packets within 16 kB */
 #define NGX_TSCAST_FRAME       (16384 / NGX_TSCAST_TS_PACKET                  \
@@ -201,6 +207,15 @@ struct ngx_tscast_viewer_s {
 };
 
 
+/* bytes at the last rounds, which are a second apart */
+
+typedef struct {
+    ngx_uint_t              n;
+    ngx_msec_t              time[NGX_TSCAST_RATE + 1];
+    uint64_t                bytes[NGX_TSCAST_RATE + 1];
+} ngx_tscast_rate_t;
+
+
 /* another has taken the stream over */
 typedef void (*ngx_tscast_ousted_pt)(ngx_tscast_publisher_t *pub);
 
@@ -212,6 +227,7 @@ struct ngx_tscast_publisher_s {
     void                   *data;
     ngx_tscast_ousted_pt    ousted;
     ngx_log_t              *log;
+    ngx_str_t              *addr_text;  /* of the peer, or NULL */
     ngx_tscast_door_e       door;
     ngx_msec_t              timeout;    /* silence that frees the name */
     ngx_uint_t              takeover;
@@ -239,8 +255,13 @@ struct ngx_tscast_publisher_s {
     ngx_uint_t              nraps;      /* in the index, of these tables */
     ngx_msec_t              rap_time[2];    /* of the last two of them */
     uint64_t                rap_offset[2];
+    uint64_t                rap_clock;      /* of the newest RAP */
+    uint64_t                gop;            /* to it from the one before */
+    uint64_t                raps;           /* so far */
+    ngx_tscast_rate_t       rate;
     ngx_tscast_ts_sync_t    sync;
     ngx_tscast_ts_parser_t  parser;
+    ngx_tscast_ts_health_t  health;
     ngx_tscast_rtp_seq_t    rtp;
 
     unsigned                numbered:1; /* by RTP */

@@ -16,6 +16,7 @@
 
 #include "ngx_tscast.h"
 #include "ngx_tscast_ring.h"
+#include "ngx_tscast_report.h"
 
 
 #define NGX_TSCAST_MAGIC        0x7473636173743031    /* "tscast01" */
@@ -40,33 +41,6 @@ typedef struct {
 } ngx_tscast_mask_t;
 
 
-/* written by the slot's own process only, summed by whoever asks */
-
-struct ngx_tscast_counters_s {
-    ngx_tscast_counters_t   *next;
-    ngx_uint_t               slot;
-    ngx_uint_t               door;
-
-    uint64_t                 publishers;    /* now */
-    uint64_t                 viewers;       /* now */
-
-    uint64_t                 published;     /* publishers since the start */
-    uint64_t                 received;      /* bytes from publishers */
-    uint64_t                 dropped;       /* bytes that were not TS */
-    uint64_t                 lost;          /* bytes that were not taken */
-    uint64_t                 missing;       /* RTP packets that did not come */
-    uint64_t                 reordered;     /* that came after a later one */
-    uint64_t                 doubled;       /* that had come before */
-
-    uint64_t                 joined;        /* viewers since the start */
-    uint64_t                 sent;          /* media bytes to viewers */
-    uint64_t                 skips;         /* viewers moved ahead */
-    uint64_t                 skipped;       /* bytes they did not get */
-    uint64_t                 lagged;        /* viewers dropped by lag=drop */
-    uint64_t                 timedout;      /* viewers that took nothing */
-};
-
-
 /* what a viewer needs to start at a RAP */
 
 typedef struct {
@@ -87,16 +61,22 @@ struct ngx_tscast_feed_s {
                                                goes on with, byte for byte */
     ngx_uint_t               held;          /* by its publisher */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
+    time_t                   since;
     ngx_msec_t               began_at;
     ngx_msec_t               ended_at;
     ngx_msec_t               last;          /* atomic; last append */
     ngx_tscast_via_t         via;           /* nodes that it came through */
+    size_t                   addr_len;
+    u_char                   addr[NGX_SOCKADDR_STRLEN];   /* of the peer */
     ngx_tscast_mask_t        readers;       /* slots that may look in here */
 
     ngx_tscast_ring_t        ring;
 
     ngx_atomic_t             version;       /* facts[version & 1] is whole */
     ngx_tscast_facts_t       facts[2];
+
+    ngx_atomic_t             beat;          /* vitals[beat & 1] is whole */
+    ngx_tscast_vitals_t      vitals[2];
 };
 
 
@@ -105,11 +85,15 @@ struct ngx_tscast_stream_s {
     ngx_uint_t               index;         /* in the zone's streams[] */
     ngx_queue_t              feeds;         /* oldest first */
     uint64_t                 newest;        /* atomic; id of the last feed */
+    ngx_tscast_feed_t       *feed;          /* atomic; the last one or NULL */
     ngx_msec_t               ended_at;      /* of the newest feed */
     uint64_t                 refusals;      /* atomic; nobody has had it */
     ngx_tscast_via_t         asked;         /* nodes that wait for it */
     ngx_tscast_mask_t        interest;      /* slots to wake, atomic words */
-    ngx_tscast_counters_t   *counters;
+    ngx_tscast_counters_t   *counters;      /* atomic */
+    ngx_uint_t               folds;         /* atomic; odd: counters move */
+    uint64_t                 peak;          /* viewers, the most at a time */
+    uint64_t                 peaks[NGX_TSCAST_DOORS];
     u_char                   name[NGX_TSCAST_NAME_LEN];
 };
 
@@ -127,7 +111,7 @@ typedef struct {
 typedef struct {
     uint64_t                 magic;
     uint32_t                 layout;
-    uint32_t                 sizes[5];
+    uint32_t                 sizes[7];
 
     ngx_rbtree_t             rbtree;
     ngx_rbtree_node_t        sentinel;
@@ -150,9 +134,12 @@ typedef struct {
     ngx_tscast_slot_t       *slots[NGX_MAX_PROCESSES];
     ngx_tscast_section_t    *sections;
 
+    /* of streams that are gone */
+    ngx_tscast_counters_t    totals[NGX_TSCAST_DOORS];
+
     ngx_uint_t               nstreams;
     ngx_uint_t               max_streams;
-    ngx_tscast_stream_t     *streams[1];
+    ngx_tscast_stream_t     *streams[1];    /* atomic */
 } ngx_tscast_zone_sh_t;
 
 
@@ -175,6 +162,11 @@ typedef struct {
     uint64_t                 last_id;       /* the newest feed in refs */
     ngx_uint_t               viewers;
     ngx_event_t              linger;
+
+    /* by door, and how much had been sent when it was looked at last */
+    ngx_tscast_counters_t   *counters[NGX_TSCAST_DOORS];
+    uint64_t                 sent[NGX_TSCAST_DOORS];
+    ngx_msec_t               rated;
 } ngx_tscast_watch_t;
 
 
@@ -238,6 +230,9 @@ extern ngx_module_t  ngx_tscast_module;
 /* of this process: how often the configuration had been read */
 extern ngx_uint_t    ngx_tscast_generation;
 
+/* when nginx was started */
+extern time_t        ngx_tscast_started;
+
 
 /* ngx_tscast_zone.c */
 
@@ -299,6 +294,8 @@ ngx_tscast_counters_t *ngx_tscast_counters_get_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st, ngx_uint_t door);
 void ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st,
     ngx_uint_t slot);
+void ngx_tscast_counters_join_locked(ngx_tscast_stream_t *st,
+    ngx_tscast_counters_t *cnt);
 
 /* ngx_tscast_publisher.c */
 
@@ -320,6 +317,17 @@ ngx_int_t ngx_tscast_facts_find(ngx_tscast_feed_t *feed, uint64_t from,
     ngx_uint_t newest, ngx_tscast_ts_tables_t *tables,
     ngx_tscast_ts_rap_t *rap);
 uint64_t ngx_tscast_facts_newest(ngx_tscast_feed_t *feed);
+
+/* ngx_tscast_vitals.c */
+
+void ngx_tscast_vitals_write(ngx_tscast_publisher_t *pub);
+ngx_int_t ngx_tscast_vitals_read(ngx_tscast_feed_t *feed,
+    ngx_tscast_vitals_t *vitals);
+
+/* ngx_tscast_report.c */
+
+ngx_uint_t ngx_tscast_report_looks(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
 
 /* ngx_tscast_watch.c */
 

@@ -78,6 +78,7 @@ ngx_module_t  ngx_tscast_module = {
 
 
 ngx_uint_t  ngx_tscast_generation;
+time_t      ngx_tscast_started;
 
 
 static ngx_connection_t  ngx_tscast_round_dumb;
@@ -164,7 +165,9 @@ ngx_tscast_init_module(ngx_cycle_t *cycle)
     tcf = (ngx_tscast_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                              ngx_tscast_module);
 
-    ngx_tscast_generation++;
+    if (ngx_tscast_generation++ == 0) {
+        ngx_tscast_started = ngx_time();
+    }
 
     if (tcf->zones.nelts && !ngx_test_config) {
         ngx_tscast_wake_open(cycle->log);

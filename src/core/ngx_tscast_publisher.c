@@ -38,6 +38,7 @@ static void ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub,
     u_char *p, size_t n, uint64_t offset);
 static void ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
     ngx_tscast_ts_rap_t *rap);
+static void ngx_tscast_publisher_measure(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_complete(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub,
     uint64_t last);
@@ -100,6 +101,11 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
 
     ngx_tscast_ts_sync_init(&pub->sync);
     ngx_tscast_ts_parser_init(&pub->parser);
+    ngx_tscast_ts_health_init(&pub->health);
+
+    pub->rate.n = 1;
+    pub->rate.time[0] = ngx_current_msec;
+    pub->rate.bytes[0] = 0;
 
     ngx_queue_insert_tail(&zone->publishers, &pub->queue);
 
@@ -165,6 +171,15 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
     if (pub->via) {
         pub->feed->via = *pub->via;
     }
+
+    if (pub->addr_text) {
+        pub->feed->addr_len = ngx_min(pub->addr_text->len,
+                                      NGX_SOCKADDR_STRLEN);
+        ngx_memcpy(pub->feed->addr, pub->addr_text->data,
+                   pub->feed->addr_len);
+    }
+
+    __atomic_store_n(&st->feed, pub->feed, __ATOMIC_SEQ_CST);
 
     pub->stream = st;
     pub->counters->published++;
@@ -257,12 +272,16 @@ ngx_tscast_publisher_write(ngx_tscast_publisher_t *pub, u_char *p, size_t n)
     pub->received += n;
     pub->counters->received += n;
 
+    ngx_tscast_ts_health_arrive(&pub->health, ngx_current_msec);
+
     for ( ;; ) {
         packets = ngx_tscast_ts_sync(&pub->sync, &pos, last, &run);
 
         if (packets == 0) {
             break;
         }
+
+        ngx_tscast_ts_health_sync(&pub->health, &pub->sync);
 
         rc = ngx_tscast_publisher_packets(pub, run, packets);
 
@@ -423,10 +442,15 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
                 pub->tables = 1;
                 ngx_tscast_publisher_replay(pub, offset);
             }
+
+            ngx_tscast_ts_health_tables(&pub->health, &pub->parser);
         }
+
+        ngx_tscast_ts_health_packet(&pub->health, p);
 
         if (flags & NGX_TSCAST_TS_RAP) {
             ngx_tscast_publisher_index(pub, &pub->parser.rap);
+            ngx_tscast_publisher_measure(pub);
             pub->open = 1;
         }
 
@@ -469,6 +493,17 @@ ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
     pub->rap_offset[0] = rap->offset;
 
     ngx_tscast_facts_write(pub->feed, NULL, rap, replace);
+}
+
+
+static void
+ngx_tscast_publisher_measure(ngx_tscast_publisher_t *pub)
+{
+    if (pub->raps++) {
+        pub->gop = pub->health.clock - pub->rap_clock;
+    }
+
+    pub->rap_clock = pub->health.clock;
 }
 
 
@@ -636,6 +671,8 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
 
     ngx_tscast_publisher_log_ended(pub);
 
+    ngx_tscast_vitals_write(pub);
+
     ngx_shmtx_lock(&zone->shpool->mutex);
 
     pub->counters->publishers--;
@@ -696,6 +733,9 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
         }
 
         ngx_tscast_ring_written(section);
+
+        ngx_tscast_ts_health_tables(&pub->health, &pub->parser);
+        ngx_tscast_vitals_write(pub);
     }
 }
 

@@ -369,6 +369,19 @@ ngx_tscast_ring_older(ngx_tscast_ring_t *ring, ngx_msec_t then)
 }
 
 
+ngx_msec_t
+ngx_tscast_ring_oldest(ngx_tscast_ring_t *ring, ngx_msec_t now)
+{
+    ngx_tscast_chunk_t  *c;
+    ngx_tscast_table_t  *t;
+
+    t = ring->table;
+    c = t->chunks[ngx_tscast_chunk_number(ring->tail) & t->mask];
+
+    return (c && ring->head > ring->tail) ? c->time : now;
+}
+
+
 ngx_uint_t
 ngx_tscast_ring_reclaim_locked(ngx_tscast_ring_env_t *env,
     ngx_tscast_ring_t *ring)

@@ -20,7 +20,8 @@ typedef struct {
     uint64_t               reading;       /* id of a ring, 0: none */
     uint64_t               epoch;         /* of that ring, on entry */
     uint64_t               writing;       /* id of a ring, 0: none */
-    uint64_t               pad[5];        /* a cache line each */
+    uint64_t               looking;       /* at a stream, its index + 1 */
+    uint64_t               pad[4];        /* a cache line each */
 } ngx_tscast_section_t;
 
 
@@ -90,6 +91,9 @@ ngx_uint_t ngx_tscast_ring_retire(ngx_tscast_ring_t *ring, uint64_t to);
 
 /* the offset up to which the bytes are older than "then" */
 uint64_t ngx_tscast_ring_older(ngx_tscast_ring_t *ring, ngx_msec_t then);
+
+/* for its writer: when the oldest byte that is kept came, else now */
+ngx_msec_t ngx_tscast_ring_oldest(ngx_tscast_ring_t *ring, ngx_msec_t now);
 
 /* frees what is retired and held by no reader; returns chunks freed */
 ngx_uint_t ngx_tscast_ring_reclaim_locked(ngx_tscast_ring_env_t *env,

@@ -273,6 +273,7 @@ ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid,
 
     __atomic_store_n(&section->reading, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&section->writing, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&section->looking, 0, __ATOMIC_SEQ_CST);
 
     ngx_tscast_record_clear_locked(zone, n);
 

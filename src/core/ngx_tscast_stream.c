@@ -279,7 +279,7 @@ ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
 
     ngx_queue_init(&st->feeds);
 
-    sh->streams[i] = st;
+    __atomic_store_n(&sh->streams[i], st, __ATOMIC_SEQ_CST);
     sh->nstreams = ngx_max(sh->nstreams, i + 1);
 
     ngx_rbtree_insert(&sh->rbtree, &st->sn.node);
@@ -314,6 +314,7 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
     feed->slot = ngx_process_slot;
     feed->generation = ngx_tscast_generation;
     feed->held = 1;
+    feed->since = ngx_time();
     feed->began_at = ngx_current_msec;
     feed->last = ngx_current_msec;
 
@@ -464,9 +465,30 @@ ngx_tscast_stream_squeeze_locked(ngx_tscast_zone_t *zone)
 }
 
 
+/* what is looked at by a report is left for the next time */
+
 static void
 ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed)
 {
+    ngx_uint_t            last;
+    ngx_tscast_stream_t  *st;
+
+    st = feed->stream;
+    last = (st->feed == feed);
+
+    if (last) {
+        __atomic_store_n(&st->feed, NULL, __ATOMIC_SEQ_CST);
+    }
+
+    if (ngx_tscast_report_looks(zone, st)) {
+
+        if (last) {
+            __atomic_store_n(&st->feed, feed, __ATOMIC_SEQ_CST);
+        }
+
+        return;
+    }
+
     ngx_queue_remove(&feed->queue);
 
     ngx_tscast_ring_free_locked(&zone->env, &feed->ring);
@@ -481,13 +503,20 @@ ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
 {
     ngx_tscast_counters_t  *cnt;
 
-    ngx_rbtree_delete(&zone->sh->rbtree, &st->sn.node);
+    __atomic_store_n(&zone->sh->streams[st->index], NULL, __ATOMIC_SEQ_CST);
 
-    zone->sh->streams[st->index] = NULL;
+    if (ngx_tscast_report_looks(zone, st)) {
+        __atomic_store_n(&zone->sh->streams[st->index], st, __ATOMIC_SEQ_CST);
+        return;
+    }
+
+    ngx_rbtree_delete(&zone->sh->rbtree, &st->sn.node);
 
     while (st->counters) {
         cnt = st->counters;
         st->counters = cnt->next;
+
+        ngx_tscast_report_add(&zone->sh->totals[cnt->door], cnt);
 
         ngx_slab_free_locked(zone->shpool, cnt);
     }
@@ -518,9 +547,38 @@ ngx_tscast_counters_get_locked(ngx_tscast_zone_t *zone,
     cnt->slot = ngx_process_slot;
     cnt->door = door;
     cnt->next = st->counters;
-    st->counters = cnt;
+
+    __atomic_store_n(&st->counters, cnt, __ATOMIC_SEQ_CST);
 
     return cnt;
+}
+
+
+/*
+ * A viewer joins.  Others may leave meanwhile, but nobody else joins, so that
+ * the sum was right at some moment.
+ */
+
+void
+ngx_tscast_counters_join_locked(ngx_tscast_stream_t *st,
+    ngx_tscast_counters_t *cnt)
+{
+    uint64_t                all, same;
+    ngx_tscast_counters_t  *c;
+
+    cnt->joined++;
+    cnt->viewers++;
+
+    all = 0;
+    same = 0;
+
+    for (c = st->counters; c; c = c->next) {
+        all += c->viewers;
+        same += (c->door == cnt->door) ? c->viewers : 0;
+    }
+
+    st->peak = ngx_max(st->peak, all);
+    st->peaks[cnt->door] = ngx_max(st->peaks[cnt->door], same);
 }
 
 
@@ -554,6 +612,10 @@ ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st, ngx_uint_t slot)
 {
     ngx_tscast_counters_t  *cnt, *total;
 
+    /* a report that comes in between looks again */
+
+    __atomic_store_n(&st->folds, st->folds | 1, __ATOMIC_SEQ_CST);
+
     for (cnt = st->counters; cnt; cnt = cnt->next) {
 
         if (cnt->slot != slot) {
@@ -562,6 +624,7 @@ ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st, ngx_uint_t slot)
 
         cnt->publishers = 0;
         cnt->viewers = 0;
+        cnt->rate = 0;
 
         for (total = st->counters; total; total = total->next) {
             if (total->slot == NGX_TSCAST_TOTAL && total->door == cnt->door) {
@@ -574,21 +637,11 @@ ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st, ngx_uint_t slot)
             continue;
         }
 
-        total->published += cnt->published;
-        total->received += cnt->received;
-        total->dropped += cnt->dropped;
-        total->lost += cnt->lost;
-        total->missing += cnt->missing;
-        total->reordered += cnt->reordered;
-        total->doubled += cnt->doubled;
-        total->joined += cnt->joined;
-        total->sent += cnt->sent;
-        total->skips += cnt->skips;
-        total->skipped += cnt->skipped;
-        total->lagged += cnt->lagged;
-        total->timedout += cnt->timedout;
+        ngx_tscast_report_add(total, cnt);
 
         ngx_memzero(&cnt->published, sizeof(ngx_tscast_counters_t)
                              - offsetof(ngx_tscast_counters_t, published));
     }
+
+    __atomic_store_n(&st->folds, st->folds + 1, __ATOMIC_SEQ_CST);
 }

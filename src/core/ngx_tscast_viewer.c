@@ -98,6 +98,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
 
     if (cnt) {
         ngx_tscast_mask_set(&st->interest, ngx_process_slot);
+        ngx_tscast_counters_join_locked(st, cnt);
     }
 
     if (cnt && wait && v->via) {
@@ -124,6 +125,8 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     w = ngx_tscast_watch_get(zone, st);
 
     if (w == NULL) {
+        cnt->viewers--;
+
         ngx_shmtx_lock(&zone->shpool->mutex);
         ngx_tscast_mask_clear(&st->interest, ngx_process_slot);
         ngx_shmtx_unlock(&zone->shpool->mutex);
@@ -131,13 +134,11 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
         return NGX_ERROR;
     }
 
+    v->counters = cnt;
+
     if (ngx_tscast_watch_enter(w, v) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    cnt->joined++;
-    cnt->viewers++;
-    v->counters = cnt;
 
     /* until it is started */
     v->blocked = 1;

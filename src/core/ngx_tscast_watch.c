@@ -23,6 +23,9 @@
 
 #define NGX_TSCAST_BATCH  64
 
+/* ms, at least, over which a bit rate is taken */
+#define NGX_TSCAST_RATED  500
+
 
 static ngx_tscast_watch_t *ngx_tscast_watch_create(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st);
@@ -36,6 +39,7 @@ static void ngx_tscast_group_timer_handler(ngx_event_t *ev);
 static void ngx_tscast_group_next_handler(ngx_event_t *ev);
 static void ngx_tscast_group_begin(ngx_tscast_group_t *g);
 static void ngx_tscast_group_walk(ngx_tscast_group_t *g);
+static void ngx_tscast_watch_rate(ngx_tscast_watch_t *w);
 
 
 /*
@@ -66,6 +70,7 @@ ngx_tscast_watch_create(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 
     w->zone = zone;
     w->stream = st;
+    w->rated = ngx_current_msec;
 
     ngx_queue_init(&w->groups);
     ngx_queue_init(&w->refs);
@@ -86,6 +91,8 @@ ngx_tscast_watch_enter(ngx_tscast_watch_t *w, ngx_tscast_viewer_t *v)
     g = ngx_tscast_watch_group(w, v->flush);
 
     if (g == NULL) {
+        v->counters->viewers--;
+
         if (w->viewers == 0) {
             ngx_tscast_watch_destroy(w);
         }
@@ -98,6 +105,11 @@ ngx_tscast_watch_enter(ngx_tscast_watch_t *w, ngx_tscast_viewer_t *v)
     w->viewers++;
 
     v->group = g;
+
+    if (w->counters[v->door] == NULL) {
+        w->counters[v->door] = v->counters;
+        w->sent[v->door] = v->counters->sent;
+    }
 
     ngx_tscast_watch_refresh(w);
 
@@ -301,12 +313,19 @@ ngx_tscast_watch_trim(ngx_tscast_watch_t *w)
 static void
 ngx_tscast_watch_destroy(ngx_tscast_watch_t *w)
 {
+    ngx_uint_t           i;
     ngx_queue_t         *q;
     ngx_tscast_ref_t    *ref;
     ngx_tscast_zone_t   *zone;
     ngx_tscast_group_t  *g;
 
     zone = w->zone;
+
+    for (i = 0; i < NGX_TSCAST_DOORS; i++) {
+        if (w->counters[i]) {
+            w->counters[i]->rate = 0;
+        }
+    }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -519,7 +538,10 @@ ngx_tscast_group_walk(ngx_tscast_group_t *g)
 }
 
 
-/* once a second: feeds grow old, also where nothing comes after them */
+/*
+ * Once a second: feeds grow old, also where nothing comes after them, and how
+ * much goes out is known.
+ */
 
 void
 ngx_tscast_watch_round(ngx_tscast_zone_t *zone)
@@ -529,8 +551,35 @@ ngx_tscast_watch_round(ngx_tscast_zone_t *zone)
     for (i = 0; i < zone->sh->nstreams; i++) {
         if (zone->watches[i]) {
             ngx_tscast_watch_trim(zone->watches[i]);
+            ngx_tscast_watch_rate(zone->watches[i]);
         }
     }
+}
+
+
+static void
+ngx_tscast_watch_rate(ngx_tscast_watch_t *w)
+{
+    ngx_uint_t              i;
+    ngx_msec_t              elapsed;
+    ngx_tscast_counters_t  *cnt;
+
+    elapsed = ngx_current_msec - w->rated;
+
+    if (elapsed < NGX_TSCAST_RATED) {
+        return;
+    }
+
+    for (i = 0; i < NGX_TSCAST_DOORS; i++) {
+        cnt = w->counters[i];
+
+        if (cnt) {
+            cnt->rate = (cnt->sent - w->sent[i]) * 8 * 1000 / elapsed;
+            w->sent[i] = cnt->sent;
+        }
+    }
+
+    w->rated = ngx_current_msec;
 }
 
 

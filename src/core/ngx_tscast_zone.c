@@ -44,7 +44,9 @@ static const uint32_t  ngx_tscast_sizes[] = {
     sizeof(ngx_tscast_stream_t),
     sizeof(ngx_tscast_feed_t),
     sizeof(ngx_tscast_chunk_t),
-    sizeof(ngx_tscast_record_t)
+    sizeof(ngx_tscast_record_t),
+    sizeof(ngx_tscast_counters_t),
+    sizeof(ngx_tscast_section_t)
 };
 
 

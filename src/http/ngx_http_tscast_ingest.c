@@ -84,6 +84,7 @@ ngx_http_tscast_ingest(ngx_http_request_t *r,
     pub->data = r;
     pub->ousted = ngx_http_tscast_ingest_ousted;
     pub->log = r->connection->log;
+    pub->addr_text = &r->connection->addr_text;
     pub->door = NGX_TSCAST_DOOR_HTTP;
     pub->timeout = icf->timeout;
     pub->takeover = icf->takeover;

@@ -1,0 +1,302 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * Reports read the zone without its mutex, since publishers wait for that.
+ * What could be taken away under the reader is kept for it:
+ *
+ *     the reader                         who frees, under the mutex
+ *
+ *     looking = index + 1                streams[index] = NULL
+ *     full barrier                       full barrier
+ *     st = streams[index]                looking == index + 1 by any slot?
+ *     copies from st ...                 yes: streams[index] = st, not now
+ *     looking = 0                        no: frees
+ *
+ * Either the reader sees NULL, or the other sees that it looks.  The same goes
+ * for st->feed.  A stream that is put back may be missing in that one report.
+ * Counters are added to the head of their list and freed with the stream.  A
+ * process that stops or dies in here keeps one stream, until its slot is
+ * swept.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_tscast_hub.h"
+
+
+/* counters of a worker that is gone move seldom */
+#define NGX_TSCAST_REPORT_TRIES  4
+
+
+static void ngx_tscast_report_counters(ngx_tscast_stream_t *st,
+    ngx_tscast_report_stream_t *report);
+static void ngx_tscast_report_sum(ngx_tscast_stream_t *st,
+    ngx_tscast_report_stream_t *report);
+static void ngx_tscast_report_feed(ngx_tscast_feed_t *feed,
+    ngx_tscast_report_stream_t *report);
+
+
+/* by ngx_tscast_door_e */
+
+const ngx_tscast_report_door_t  ngx_tscast_report_doors[] = {
+    { ngx_string("http"), ngx_string("http") },
+    { ngx_string("http"), ngx_string("websocket") },
+    { ngx_string("stream"), ngx_string("tcp") },
+    { ngx_string("stream"), ngx_string("udp") },
+    { ngx_string("rtmp"), ngx_string("rtmp") },
+    { ngx_string("link"), ngx_string("link") }
+};
+
+
+void
+ngx_tscast_report_node(ngx_tscast_report_node_t *report)
+{
+    report->name = ngx_cycle->hostname;
+    report->started = ngx_tscast_started;
+    report->generation = ngx_tscast_generation;
+}
+
+
+ngx_tscast_zone_t *
+ngx_tscast_report_next(ngx_uint_t i)
+{
+    ngx_tscast_conf_t   *tcf;
+    ngx_tscast_zone_t  **zones;
+
+    tcf = (ngx_tscast_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                             ngx_tscast_module);
+    zones = tcf->zones.elts;
+
+    return (i < tcf->zones.nelts) ? zones[i] : NULL;
+}
+
+
+void
+ngx_tscast_report_zone(ngx_tscast_zone_t *zone,
+    ngx_tscast_report_zone_t *report)
+{
+    ngx_msec_t             window;
+    ngx_tscast_zone_sh_t  *sh;
+
+    sh = zone->sh;
+
+    window = __atomic_load_n(&sh->window, __ATOMIC_SEQ_CST);
+
+    report->name = &zone->name;
+    report->size = zone->size;
+    report->media = sh->store.total * NGX_TSCAST_CHUNK;
+    report->free = sh->store.nfree * NGX_TSCAST_CHUNK;
+    report->slab = zone->shpool->pfree * ngx_pagesize;
+    report->configured = zone->window;
+    report->window = ngx_min(window, zone->window);
+    report->shortages = sh->shortages;
+
+    ngx_memcpy(report->gone, sh->totals, sizeof(sh->totals));
+}
+
+
+ngx_int_t
+ngx_tscast_report_worker(ngx_tscast_zone_t *zone, ngx_uint_t i,
+    ngx_tscast_report_worker_t *report)
+{
+    ngx_tscast_slot_t  *slot;
+
+    if (i >= __atomic_load_n(&zone->sh->nslots, __ATOMIC_SEQ_CST)) {
+        return NGX_DONE;
+    }
+
+    slot = zone->sh->slots[i];
+
+    report->slot = i;
+    report->pid = slot->pid;
+    report->generation = slot->generation;
+
+    return report->pid ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_tscast_report_stream(ngx_tscast_zone_t *zone, ngx_uint_t i,
+    ngx_tscast_report_stream_t *report)
+{
+    ngx_tscast_feed_t     *feed;
+    ngx_tscast_stream_t   *st;
+    ngx_tscast_section_t  *section;
+
+    if (i >= zone->sh->nstreams || zone->slot == NULL) {
+        return NGX_DONE;
+    }
+
+    ngx_memzero(report, sizeof(ngx_tscast_report_stream_t));
+
+    section = &zone->sh->sections[ngx_process_slot];
+
+    __atomic_store_n(&section->looking, i + 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    st = __atomic_load_n(&zone->sh->streams[i], __ATOMIC_SEQ_CST);
+
+    if (st) {
+        report->zone = zone;
+        report->name_len = st->sn.str.len;
+        ngx_memcpy(report->name, st->name, report->name_len);
+
+        ngx_tscast_report_counters(st, report);
+
+        feed = __atomic_load_n(&st->feed, __ATOMIC_SEQ_CST);
+
+        if (feed) {
+            ngx_tscast_report_feed(feed, report);
+        }
+    }
+
+    __atomic_store_n(&section->looking, 0, __ATOMIC_SEQ_CST);
+
+    return st ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_tscast_report_counters(ngx_tscast_stream_t *st,
+    ngx_tscast_report_stream_t *report)
+{
+    ngx_uint_t  tries, folds;
+
+    for (tries = 0; tries < NGX_TSCAST_REPORT_TRIES; tries++) {
+
+        folds = __atomic_load_n(&st->folds, __ATOMIC_SEQ_CST);
+
+        ngx_tscast_report_sum(st, report);
+
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+        if (!(folds & 1)
+            && __atomic_load_n(&st->folds, __ATOMIC_SEQ_CST) == folds)
+        {
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_tscast_report_sum(ngx_tscast_stream_t *st,
+    ngx_tscast_report_stream_t *report)
+{
+    ngx_uint_t              i;
+    ngx_tscast_counters_t  *cnt, *door;
+
+    ngx_memzero(report->doors, sizeof(report->doors));
+    report->viewers = 0;
+
+    for (cnt = __atomic_load_n(&st->counters, __ATOMIC_SEQ_CST);
+         cnt;
+         cnt = cnt->next)
+    {
+        door = &report->doors[cnt->door];
+
+        door->publishers += cnt->publishers;
+        door->viewers += cnt->viewers;
+        door->rate += cnt->rate;
+
+        ngx_tscast_report_add(door, cnt);
+
+        report->viewers += cnt->viewers;
+    }
+
+    report->peak = st->peak;
+
+    for (i = 0; i < NGX_TSCAST_DOORS; i++) {
+        report->peaks[i] = st->peaks[i];
+    }
+}
+
+
+void
+ngx_tscast_report_add(ngx_tscast_counters_t *sum, ngx_tscast_counters_t *cnt)
+{
+    sum->published += cnt->published;
+    sum->received += cnt->received;
+    sum->dropped += cnt->dropped;
+    sum->lost += cnt->lost;
+    sum->missing += cnt->missing;
+    sum->reordered += cnt->reordered;
+    sum->doubled += cnt->doubled;
+    sum->joined += cnt->joined;
+    sum->sent += cnt->sent;
+    sum->skips += cnt->skips;
+    sum->skipped += cnt->skipped;
+    sum->lagged += cnt->lagged;
+    sum->timedout += cnt->timedout;
+}
+
+
+static void
+ngx_tscast_report_feed(ngx_tscast_feed_t *feed,
+    ngx_tscast_report_stream_t *report)
+{
+    uint64_t    head, tail;
+    ngx_msec_t  last;
+
+    last = __atomic_load_n(&feed->last, __ATOMIC_SEQ_CST);
+    tail = ngx_tscast_ring_tail(&feed->ring);
+    head = ngx_tscast_ring_head(&feed->ring);
+
+    report->fed = 1;
+    report->live = !__atomic_load_n(&feed->ended, __ATOMIC_SEQ_CST);
+    report->door = feed->door;
+    report->since = feed->since;
+    report->silent = ngx_tscast_since(last);
+    report->kept = head - tail;
+    report->addr_len = feed->addr_len;
+
+    ngx_memcpy(report->addr, feed->addr, feed->addr_len);
+
+    if (ngx_tscast_vitals_read(feed, &report->vitals) != NGX_OK) {
+        ngx_memzero(&report->vitals, sizeof(ngx_tscast_vitals_t));
+    }
+
+    if (!report->live) {
+        report->vitals.rate = 0;
+        report->vitals.slow_rate = 0;
+    }
+
+    if (report->kept) {
+        report->window = ngx_max((ngx_msec_int_t)
+                                 (last - report->vitals.oldest), 0);
+    }
+
+    report->rap_age = ngx_tscast_since(report->vitals.rap_at);
+}
+
+
+/* for who frees: does a report look at the stream now? */
+
+ngx_uint_t
+ngx_tscast_report_looks(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
+{
+    ngx_uint_t             i, n;
+    ngx_tscast_section_t  *sections;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    sections = zone->sh->sections;
+    n = __atomic_load_n(&zone->sh->nslots, __ATOMIC_SEQ_CST);
+
+    for (i = 0; i < n; i++) {
+        if (__atomic_load_n(&sections[i].looking, __ATOMIC_SEQ_CST)
+            == st->index + 1)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
