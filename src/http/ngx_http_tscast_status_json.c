@@ -1,0 +1,647 @@
+
+/*
+ * Copyright (C) the tscast authors
+ */
+
+
+/*
+ * The status as JSON, as conf/status.schema.json has it.  The streams are
+ * written one by one, between the beginning and the end of the object that
+ * holds them.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <jansson.h>
+
+#include "ngx_http_tscast_status.h"
+
+
+enum {
+    NGX_HTTP_TSCAST_JSON_NODE = 0,
+    NGX_HTTP_TSCAST_JSON_STREAMS,
+    NGX_HTTP_TSCAST_JSON_CLOSE,
+    NGX_HTTP_TSCAST_JSON_TEXTS
+};
+
+
+/* a member of an object: a number of 64 bits somewhere in a structure */
+
+typedef struct {
+    char                      *name;
+    size_t                     offset;
+} ngx_http_tscast_json_member_t;
+
+
+typedef struct {
+    ngx_http_tscast_status_t  *status;
+    ngx_uint_t                 text;
+} ngx_http_tscast_json_out_t;
+
+
+static void ngx_http_tscast_json_begin(ngx_http_tscast_status_t *s);
+static void ngx_http_tscast_json_end(ngx_http_tscast_status_t *s);
+static json_t *ngx_http_tscast_json_workers(void);
+static json_t *ngx_http_tscast_json_zones(void);
+static json_t *ngx_http_tscast_json_zone(ngx_tscast_zone_t *zone);
+static void ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
+    ngx_tscast_report_stream_t *r);
+static json_t *ngx_http_tscast_json_publisher(
+    ngx_tscast_report_stream_t *report);
+static json_t *ngx_http_tscast_json_publishers(ngx_tscast_counters_t *doors);
+static json_t *ngx_http_tscast_json_viewers(ngx_tscast_counters_t *doors,
+    ngx_tscast_report_stream_t *report);
+static json_t *ngx_http_tscast_json_door(ngx_uint_t i);
+static void ngx_http_tscast_json_timing(json_t *json,
+    ngx_tscast_report_stream_t *report);
+static json_t *ngx_http_tscast_json_programs(ngx_tscast_vitals_t *v);
+static json_t *ngx_http_tscast_json_pids(ngx_tscast_vitals_t *v,
+    ngx_uint_t program);
+static json_t *ngx_http_tscast_json_pid(ngx_tscast_ts_pid_t *pid);
+static void ngx_http_tscast_json_info(json_t *json, ngx_tscast_ts_pid_t *pid);
+static json_t *ngx_http_tscast_json_health(ngx_tscast_vitals_t *v);
+static void ngx_http_tscast_json_members(json_t *json,
+    const ngx_http_tscast_json_member_t *m, void *data);
+static void ngx_http_tscast_json_number(json_t *json, char *name,
+    uint64_t number);
+static json_t *ngx_http_tscast_json_str(ngx_str_t *s);
+static void ngx_http_tscast_json_dump(ngx_http_tscast_status_t *s,
+    ngx_uint_t text, json_t *json, size_t flags);
+static void ngx_http_tscast_json_text(ngx_http_tscast_status_t *s,
+    ngx_uint_t text, char *p);
+static int ngx_http_tscast_json_write(const char *p, size_t n, void *data);
+
+
+const ngx_http_tscast_format_t  ngx_http_tscast_status_json = {
+    ngx_string("json"),
+    ngx_string("application/json"),
+    NGX_HTTP_TSCAST_JSON_TEXTS,
+    ngx_http_tscast_json_begin,
+    ngx_http_tscast_json_stream,
+    ngx_http_tscast_json_end
+};
+
+
+static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_incoming[] = {
+    { "now", offsetof(ngx_tscast_counters_t, publishers) },
+    { "total", offsetof(ngx_tscast_counters_t, published) },
+    { "received", offsetof(ngx_tscast_counters_t, received) },
+    { "dropped", offsetof(ngx_tscast_counters_t, dropped) },
+    { "lost", offsetof(ngx_tscast_counters_t, lost) },
+    { NULL, 0 }
+};
+
+
+static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_outgoing[] = {
+    { "now", offsetof(ngx_tscast_counters_t, viewers) },
+    { "total", offsetof(ngx_tscast_counters_t, joined) },
+    { "sent", offsetof(ngx_tscast_counters_t, sent) },
+    { "bitrate", offsetof(ngx_tscast_counters_t, rate) },
+    { "skips", offsetof(ngx_tscast_counters_t, skips) },
+    { "skipped", offsetof(ngx_tscast_counters_t, skipped) },
+    { "lagged", offsetof(ngx_tscast_counters_t, lagged) },
+    { "timed_out", offsetof(ngx_tscast_counters_t, timedout) },
+    { NULL, 0 }
+};
+
+
+static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_packets[] = {
+    { "packets", offsetof(ngx_tscast_vitals_t, packets) },
+    { "null_packets", offsetof(ngx_tscast_vitals_t, nulls) },
+    { "unlisted_packets", offsetof(ngx_tscast_vitals_t, unlisted) },
+    { "scrambled_packets", offsetof(ngx_tscast_vitals_t, scrambled) },
+    { NULL, 0 }
+};
+
+
+static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_errors[] = {
+    { "sync_losses", offsetof(ngx_tscast_ts_errors_t, sync_loss) },
+    { "sync_byte_errors", offsetof(ngx_tscast_ts_errors_t, sync_byte) },
+    { "pat_errors", offsetof(ngx_tscast_ts_errors_t, pat) },
+    { "continuity_errors", offsetof(ngx_tscast_ts_errors_t, continuity) },
+    { "pmt_errors", offsetof(ngx_tscast_ts_errors_t, pmt) },
+    { "pid_errors", offsetof(ngx_tscast_ts_errors_t, pid) },
+    { "transport_errors", offsetof(ngx_tscast_ts_errors_t, transport) },
+    { "crc_errors", offsetof(ngx_tscast_ts_errors_t, crc) },
+    { "pcr_repetition_errors",
+      offsetof(ngx_tscast_ts_errors_t, pcr_repetition) },
+    { "pcr_discontinuity_errors",
+      offsetof(ngx_tscast_ts_errors_t, pcr_discontinuity) },
+    { "pcr_accuracy_errors", offsetof(ngx_tscast_ts_errors_t, pcr_accuracy) },
+    { "pts_errors", offsetof(ngx_tscast_ts_errors_t, pts) },
+    { "timestamp_jumps", offsetof(ngx_tscast_ts_errors_t, timestamp_jumps) },
+    { "silences", offsetof(ngx_tscast_ts_errors_t, silences) },
+    { NULL, 0 }
+};
+
+
+/* by ngx_tscast_ts_kind_e */
+
+static char  *ngx_http_tscast_json_kinds[] = {
+    "other", "pat", "pmt", "video", "audio", "data", "pcr"
+};
+
+
+static void
+ngx_http_tscast_json_begin(ngx_http_tscast_status_t *s)
+{
+    /* void */
+}
+
+
+static void
+ngx_http_tscast_json_end(ngx_http_tscast_status_t *s)
+{
+    json_t                    *json;
+    ngx_tscast_report_node_t   node;
+
+    ngx_tscast_report_node(&node);
+
+    json = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o,"
+                     " s:{s:I, s:I}, s:o, s:o, s:[]}",
+                     "node", ngx_http_tscast_json_str(&node.name),
+                     "version", NGX_TSCAST_VERSION,
+                     "nginx", NGINX_VERSION,
+                     "time", (json_int_t) ngx_time(),
+                     "started", (json_int_t) node.started,
+                     "uptime", (json_int_t) (ngx_time() - node.started),
+                     "generation", (json_int_t) node.generation,
+                     "workers", ngx_http_tscast_json_workers(),
+                     "zones", ngx_http_tscast_json_zones(),
+                     "count",
+                         "streams", (json_int_t) s->streams,
+                         "live", (json_int_t) s->live,
+                     "publishers", ngx_http_tscast_json_publishers(s->doors),
+                     "viewers", ngx_http_tscast_json_viewers(s->doors, NULL),
+                     "links");
+
+    ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_NODE, "{");
+    ngx_http_tscast_json_dump(s, NGX_HTTP_TSCAST_JSON_NODE, json, JSON_EMBED);
+    ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_NODE, ",\"streams\":[");
+    ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_CLOSE, "]}\n");
+}
+
+
+/* those that share the first zone share them all */
+
+static json_t *
+ngx_http_tscast_json_workers(void)
+{
+    json_t                      *workers;
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_tscast_zone_t           *zone;
+    ngx_tscast_report_worker_t   worker;
+
+    workers = json_array();
+    zone = ngx_tscast_report_next(0);
+
+    for (i = 0; zone; i++) {
+        rc = ngx_tscast_report_worker(zone, i, &worker);
+
+        if (rc == NGX_DONE) {
+            break;
+        }
+
+        if (rc == NGX_OK) {
+            json_array_append_new(workers,
+                          json_pack("{s:I, s:I, s:I}",
+                                    "slot", (json_int_t) worker.slot,
+                                    "pid", (json_int_t) worker.pid,
+                                    "generation",
+                                    (json_int_t) worker.generation));
+        }
+    }
+
+    return workers;
+}
+
+
+static json_t *
+ngx_http_tscast_json_zones(void)
+{
+    json_t             *zones;
+    ngx_uint_t          i;
+    ngx_tscast_zone_t  *zone;
+
+    zones = json_array();
+
+    for (i = 0; (zone = ngx_tscast_report_next(i)) != NULL; i++) {
+        json_array_append_new(zones, ngx_http_tscast_json_zone(zone));
+    }
+
+    return zones;
+}
+
+
+static json_t *
+ngx_http_tscast_json_zone(ngx_tscast_zone_t *zone)
+{
+    ngx_tscast_report_zone_t  r;
+
+    ngx_tscast_report_zone(zone, &r);
+
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:I}",
+                     "name", ngx_http_tscast_json_str(r.name),
+                     "size", (json_int_t) r.size,
+                     "media", (json_int_t) r.media,
+                     "used", (json_int_t) (r.media - r.free),
+                     "free", (json_int_t) r.free,
+                     "tables_free", (json_int_t) r.slab,
+                     "window", (double) r.configured / 1000,
+                     "window_now", (double) r.window / 1000,
+                     "shortened", r.window < r.configured,
+                     "shortages", (json_int_t) r.shortages);
+}
+
+
+static void
+ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
+    ngx_tscast_report_stream_t *r)
+{
+    size_t      len;
+    json_t     *json;
+    ngx_str_t  *zone;
+    u_char      name[NGX_TSCAST_NAME_LEN * 2 + 1];
+
+    if (s->shown > 1) {
+        ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_STREAMS, ",");
+    }
+
+    zone = ngx_tscast_zone_name(r->zone);
+
+    len = ngx_sprintf(name, "%V/%*s", zone, r->name_len, r->name) - name;
+
+    json = json_pack("{s:s%, s:b, s:o*, s:o, s:o, s:{s:I, s:I},"
+                     " s:{s:f, s:I}, s:[s]}",
+                     "name", name, len,
+                     "live", (int) r->live,
+                     "publisher", ngx_http_tscast_json_publisher(r),
+                     "publishers", ngx_http_tscast_json_publishers(r->doors),
+                     "viewers", ngx_http_tscast_json_viewers(r->doors, r),
+                     "bitrate",
+                         "in", (json_int_t) r->vitals.rate,
+                         "in_slow", (json_int_t) r->vitals.slow_rate,
+                     "window",
+                         "seconds", (double) r->window / 1000,
+                         "bytes", (json_int_t) r->kept,
+                     "renditions", "ts");
+
+    ngx_http_tscast_json_timing(json, r);
+
+    if (r->fed) {
+        json_object_set_new(json, "programs",
+                            ngx_http_tscast_json_programs(&r->vitals));
+        json_object_set_new(json, "pids",
+                            ngx_http_tscast_json_pids(&r->vitals, 0));
+        json_object_set_new(json, "health",
+                            ngx_http_tscast_json_health(&r->vitals));
+    }
+
+    ngx_http_tscast_json_dump(s, NGX_HTTP_TSCAST_JSON_STREAMS, json, 0);
+}
+
+
+static json_t *
+ngx_http_tscast_json_publisher(ngx_tscast_report_stream_t *r)
+{
+    json_t     *json;
+    ngx_str_t   address;
+
+    if (!r->live) {
+        return NULL;
+    }
+
+    json = ngx_http_tscast_json_door(r->door);
+
+    ngx_http_tscast_json_number(json, "since", r->since);
+    ngx_http_tscast_json_number(json, "received", r->vitals.received);
+
+    json_object_set_new(json, "silent",
+                        json_real((double) r->silent / 1000));
+
+    if (r->addr_len) {
+        address.len = r->addr_len;
+        address.data = r->addr;
+
+        json_object_set_new(json, "address",
+                            ngx_http_tscast_json_str(&address));
+    }
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_tscast_json_publishers(ngx_tscast_counters_t *doors)
+{
+    json_t                 *json, *by, *entry;
+    ngx_uint_t              i;
+    ngx_tscast_counters_t   sum;
+
+    ngx_memzero(&sum, sizeof(ngx_tscast_counters_t));
+
+    by = json_array();
+
+    for (i = 0; i < NGX_TSCAST_DOORS; i++) {
+
+        if (doors[i].published == 0) {
+            continue;
+        }
+
+        sum.publishers += doors[i].publishers;
+        ngx_tscast_report_add(&sum, &doors[i]);
+
+        entry = ngx_http_tscast_json_door(i);
+        ngx_http_tscast_json_members(entry, ngx_http_tscast_json_incoming,
+                                     &doors[i]);
+        json_array_append_new(by, entry);
+    }
+
+    json = json_object();
+
+    ngx_http_tscast_json_members(json, ngx_http_tscast_json_incoming, &sum);
+    json_object_set_new(json, "by", by);
+
+    return json;
+}
+
+
+/* of a stream, or of the node, which has no peak of its own */
+
+static json_t *
+ngx_http_tscast_json_viewers(ngx_tscast_counters_t *doors,
+    ngx_tscast_report_stream_t *r)
+{
+    json_t                 *json, *by, *entry;
+    ngx_uint_t              i;
+    ngx_tscast_counters_t   sum;
+
+    ngx_memzero(&sum, sizeof(ngx_tscast_counters_t));
+
+    by = json_array();
+
+    for (i = 0; i < NGX_TSCAST_DOORS; i++) {
+
+        if (doors[i].joined == 0) {
+            continue;
+        }
+
+        sum.viewers += doors[i].viewers;
+        sum.rate += doors[i].rate;
+        ngx_tscast_report_add(&sum, &doors[i]);
+
+        entry = ngx_http_tscast_json_door(i);
+        ngx_http_tscast_json_members(entry, ngx_http_tscast_json_outgoing,
+                                     &doors[i]);
+
+        if (r) {
+            ngx_http_tscast_json_number(entry, "peak", r->peaks[i]);
+        }
+
+        json_array_append_new(by, entry);
+    }
+
+    json = json_object();
+
+    ngx_http_tscast_json_members(json, ngx_http_tscast_json_outgoing, &sum);
+
+    if (r) {
+        ngx_http_tscast_json_number(json, "peak", r->peak);
+    }
+
+    json_object_set_new(json, "by", by);
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_tscast_json_door(ngx_uint_t i)
+{
+    return json_pack("{s:s, s:s}",
+                     "door", ngx_tscast_report_doors[i].door.data,
+                     "protocol", ngx_tscast_report_doors[i].protocol.data);
+}
+
+
+/* seconds, as far as they are known */
+
+static void
+ngx_http_tscast_json_timing(json_t *json, ngx_tscast_report_stream_t *r)
+{
+    if (r->vitals.gop) {
+        json_object_set_new(json, "gop",
+                            json_real((double) r->vitals.gop / 27000000));
+    }
+
+    if (r->live && r->vitals.raps) {
+        json_object_set_new(json, "rap_age",
+                            json_real((double) r->rap_age / 1000));
+    }
+}
+
+
+static json_t *
+ngx_http_tscast_json_programs(ngx_tscast_vitals_t *v)
+{
+    json_t                          *programs, *program;
+    ngx_uint_t                       i;
+    ngx_tscast_ts_health_program_t  *p;
+
+    programs = json_array();
+
+    for (i = 0; i < v->nprograms; i++) {
+        p = &v->programs[i];
+
+        program = json_pack("{s:I, s:I, s:o}",
+                            "number", (json_int_t) p->number,
+                            "pmt_pid", (json_int_t) p->pid,
+                            "pids", ngx_http_tscast_json_pids(v, p->number));
+
+        if (p->pcr_pid != NGX_TSCAST_TS_NULL_PID) {
+            ngx_http_tscast_json_number(program, "pcr_pid", p->pcr_pid);
+        }
+
+        json_array_append_new(programs, program);
+    }
+
+    return programs;
+}
+
+
+/* of a program, or with 0 of none */
+
+static json_t *
+ngx_http_tscast_json_pids(ngx_tscast_vitals_t *v, ngx_uint_t program)
+{
+    json_t      *pids;
+    ngx_uint_t   i;
+
+    pids = json_array();
+
+    for (i = 0; i < v->npids; i++) {
+        if (v->pids[i].program == program) {
+            json_array_append_new(pids, ngx_http_tscast_json_pid(&v->pids[i]));
+        }
+    }
+
+    return pids;
+}
+
+
+static json_t *
+ngx_http_tscast_json_pid(ngx_tscast_ts_pid_t *pid)
+{
+    char    *codec;
+    json_t  *json;
+
+    json = json_pack("{s:I, s:s, s:I, s:I, s:b}",
+                     "pid", (json_int_t) pid->pid,
+                     "kind", ngx_http_tscast_json_kinds[pid->kind],
+                     "packets", (json_int_t) pid->packets,
+                     "continuity_errors", (json_int_t) pid->continuity,
+                     "missing", (int) pid->missing);
+
+    if (pid->type) {
+        ngx_http_tscast_json_number(json, "stream_type", pid->type);
+    }
+
+    codec = ngx_tscast_ts_format_name(pid->format, &pid->info);
+
+    if (codec) {
+        json_object_set_new(json, "codec", json_string(codec));
+    }
+
+    ngx_http_tscast_json_info(json, pid);
+
+    return json;
+}
+
+
+static void
+ngx_http_tscast_json_info(json_t *json, ngx_tscast_ts_pid_t *pid)
+{
+    double                 rate;
+    ngx_tscast_ts_info_t  *info;
+
+    info = &pid->info;
+    rate = ngx_tscast_ts_frame_rate(pid);
+
+    if (info->width) {
+        ngx_http_tscast_json_number(json, "width", info->width);
+        ngx_http_tscast_json_number(json, "height", info->height);
+    }
+
+    if (rate) {
+        json_object_set_new(json, "frame_rate", json_real(rate));
+    }
+
+    if (info->profile) {
+        ngx_http_tscast_json_number(json, "profile", info->profile);
+    }
+
+    if (info->level) {
+        ngx_http_tscast_json_number(json, "level", info->level);
+    }
+
+    if (info->sample_rate) {
+        ngx_http_tscast_json_number(json, "sample_rate", info->sample_rate);
+    }
+
+    if (info->channels) {
+        ngx_http_tscast_json_number(json, "channels", info->channels);
+    }
+}
+
+
+static json_t *
+ngx_http_tscast_json_health(ngx_tscast_vitals_t *v)
+{
+    json_t  *json;
+
+    json = json_object();
+
+    ngx_http_tscast_json_members(json, ngx_http_tscast_json_packets, v);
+    ngx_http_tscast_json_members(json, ngx_http_tscast_json_errors,
+                                 &v->errors);
+
+    if (v->jitter) {
+        json_object_set_new(json, "pcr_jitter",
+                            json_real((double) v->jitter / 27000000));
+    }
+
+    return json;
+}
+
+
+static void
+ngx_http_tscast_json_members(json_t *json,
+    const ngx_http_tscast_json_member_t *m, void *data)
+{
+    for ( /* void */ ; m->name; m++) {
+        ngx_http_tscast_json_number(json, m->name,
+                                    *(uint64_t *) ((char *) data + m->offset));
+    }
+}
+
+
+static void
+ngx_http_tscast_json_number(json_t *json, char *name, uint64_t number)
+{
+    json_object_set_new(json, name, json_integer((json_int_t) number));
+}
+
+
+static json_t *
+ngx_http_tscast_json_str(ngx_str_t *s)
+{
+    return json_stringn((char *) s->data, s->len);
+}
+
+
+/* frees json; NULL: there was no memory for it */
+
+static void
+ngx_http_tscast_json_dump(ngx_http_tscast_status_t *s, ngx_uint_t text,
+    json_t *json, size_t flags)
+{
+    ngx_http_tscast_json_out_t  out;
+
+    out.status = s;
+    out.text = text;
+
+    if (json == NULL
+        || json_dump_callback(json, ngx_http_tscast_json_write, &out,
+                              flags|JSON_COMPACT|JSON_REAL_PRECISION(6))
+           != 0)
+    {
+        s->failed = 1;
+    }
+
+    json_decref(json);
+}
+
+
+/* what is around the streams */
+
+static void
+ngx_http_tscast_json_text(ngx_http_tscast_status_t *s, ngx_uint_t text,
+    char *p)
+{
+    ngx_http_tscast_status_write(s, text, p, ngx_strlen(p));
+}
+
+
+static int
+ngx_http_tscast_json_write(const char *p, size_t n, void *data)
+{
+    ngx_http_tscast_json_out_t *out = data;
+
+    ngx_http_tscast_status_write(out->status, out->text, p, n);
+
+    return 0;
+}
