@@ -33,6 +33,8 @@ static ngx_uint_t ngx_tscast_ts_health_add(ngx_tscast_ts_health_t *h,
     uint16_t pid, ngx_uint_t named);
 static ngx_int_t ngx_tscast_ts_health_continuity(ngx_tscast_ts_health_t *h,
     ngx_uint_t i, u_char *p, ngx_uint_t discontinuity);
+static ngx_uint_t ngx_tscast_ts_health_plain(ngx_tscast_ts_health_t *h,
+    ngx_uint_t i, u_char *p);
 static u_char *ngx_tscast_ts_health_field(ngx_tscast_ts_health_t *h,
     ngx_uint_t i, u_char *p, ngx_uint_t *discontinuity, uint64_t *pcr);
 static void ngx_tscast_ts_health_payload(ngx_tscast_ts_health_t *h,
@@ -162,6 +164,10 @@ ngx_tscast_ts_health_packet(ngx_tscast_ts_health_t *h, u_char *p)
     i--;
     h->pids[i].packets++;
 
+    if (ngx_tscast_ts_health_plain(h, i, p)) {
+        return;
+    }
+
     payload = ngx_tscast_ts_health_field(h, i, p, &discontinuity, &pcr);
 
     if (payload == NULL
@@ -241,6 +247,7 @@ ngx_tscast_ts_health_continuity(ngx_tscast_ts_health_t *h, ngx_uint_t i,
 
     m->cc = cc;
     m->duplicate = 0;
+    m->plain = 0;
 
     if (!m->has_cc) {
         m->has_cc = 1;
@@ -265,6 +272,35 @@ ngx_tscast_ts_health_continuity(ngx_tscast_ts_health_t *h, ngx_uint_t i,
     h->errors.continuity++;
 
     return NGX_OK;
+}
+
+
+/*
+ * Most packets of all are nothing but the next ones of a PES packet of which
+ * the beginning is known.
+ */
+
+static ngx_uint_t
+ngx_tscast_ts_health_plain(ngx_tscast_ts_health_t *h, ngx_uint_t i,
+    u_char *p)
+{
+    ngx_tscast_ts_health_pid_t  *m;
+
+    m = &h->more[i];
+
+    if (p[3] != (0x10 | ((m->cc + 1) & 0x0f))
+        || ngx_tscast_ts_get_payload_unit_start_indicator(p)
+        || !m->plain
+        || h->heads[0].pid == i + 1
+        || h->heads[1].pid == i + 1)
+    {
+        return 0;
+    }
+
+    m->cc = ngx_tscast_ts_get_continuity_counter(p);
+    m->seen = h->clock;
+
+    return 1;
 }
 
 
@@ -330,6 +366,8 @@ ngx_tscast_ts_health_payload(ngx_tscast_ts_health_t *h, ngx_uint_t i,
     case NGX_TSCAST_TS_PID_VIDEO:
     case NGX_TSCAST_TS_PID_AUDIO:
         ngx_tscast_ts_health_here(h, i);
+
+        h->more[i].plain = !h->more[i].duplicate;
 
         if (!ngx_tscast_ts_get_transport_scrambling_control(p)) {
             ngx_tscast_ts_health_pes(h, i, payload, last,
@@ -446,6 +484,7 @@ ngx_tscast_ts_health_late(ngx_tscast_ts_health_t *h, ngx_uint_t i)
 
     if (!m->late && h->clock - m->seen > limit) {
         m->late = 1;
+        m->plain = 0;
         h->pids[i].missing = 1;
         (*errors)++;
     }
@@ -479,6 +518,7 @@ ngx_tscast_ts_health_tables(ngx_tscast_ts_health_t *h,
 
     for (i = 0; i < h->npids; i++) {
         if (h->pids[i].kind != h->more[i].before) {
+            h->more[i].plain = 0;
             ngx_tscast_ts_health_here(h, i);
             ngx_tscast_ts_health_pes_reset(h, i);
         }

@@ -99,6 +99,7 @@ typedef struct {
     u_char                  before;       /* its kind by the last tables */
     unsigned                has_cc:1;
     unsigned                duplicate:1;
+    unsigned                plain:1;      /* has a counter, is not late */
     unsigned                has_pcr:1;
     unsigned                has_pts:1;
     unsigned                has_dts:1;    /* some PES packet had one */
