@@ -67,6 +67,7 @@ use TSCast::Peer;
 use TSCast::Publisher;
 use TSCast::Reader;
 use TSCast::Server;
+use TSCast::Status;
 use TSCast::TLS;
 use TSCast::TS;
 use TSCast::UDP;
