@@ -477,3 +477,59 @@ GET /x
 --- must_die
 --- error_log
 unknown "tscast_nothing" variable
+
+
+
+=== TEST 43: a status
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    location = /status { tscast_status; }
+--- request
+GET /status
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+--- response_body_like: ^\{"node":".*"streams":\[\]\}$
+
+
+
+=== TEST 44: a status without a zone
+--- config
+    location = /status { tscast_status; }
+--- request
+GET /status
+--- response_body_like: "zones":\[\]
+
+
+
+=== TEST 45: a status has no parameters
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    location = /status { tscast_status on; }
+--- must_die
+--- error_log
+invalid number of arguments in "tscast_status" directive
+
+
+
+=== TEST 46: a second status in a location
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    location = /status { tscast_status; tscast_status; }
+--- must_die
+--- error_log
+"tscast_status" directive is duplicate
+
+
+
+=== TEST 47: a status outside of a location
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    tscast_status;
+--- must_die
+--- error_log
+"tscast_status" directive is not allowed here
