@@ -248,7 +248,8 @@ SKIP: {
         local $/;
 
         my $s = published($name, <$in>);
-        my $probe = decode_json(`ffprobe -v error -of json -show_streams $file`);
+        my $said = `ffprobe -v error -of json -show_streams $file`;
+        my $probe = decode_json($said);
         my %is = map { $_->{codec_type} => $_ } @{$probe->{streams}};
         my %says = map { $_->{kind} => $_ } @{$s->{programs}[0]{pids}};
 

@@ -179,6 +179,34 @@ for my $to ($port, $small) {
     $p->close;
 }
 
+# and of who watches
+
+{
+    my $p = publisher('/push/seen');
+
+    $p->send($bytes);
+
+    viewer('http', '/live/seen')->close;
+
+    for my $row ([good => '200 101'], [undef, '400 400'], [bad => '400 400']) {
+        my ($cert, $status) = @$row;
+
+        my @v = map {
+            TSCast::Reader->$_(
+                sock => TSCast::TLS::dial($strict, $cert
+                                          ? (cert => "$prefix/$cert") : ()),
+                path => '/live/seen', keep => 0)
+        } qw(http ws);
+
+        is(join(' ', map { $_->wait_head } @v), $status,
+           ($cert // 'no') . " certificate: https and wss: $status");
+        $_->close for @v;
+    }
+
+    is($p->finish->status, 204, 'published to its end');
+    $p->close;
+}
+
 # what a WebSocket says, and how it ends
 
 {

@@ -392,10 +392,6 @@ ngx_http_tscast_status_answer(ngx_http_tscast_status_t *s)
 
     s->format->end(s);
 
-    if (s->failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     size = 0;
     cl = NULL;
     ll = &s->out;
@@ -405,6 +401,10 @@ ngx_http_tscast_status_answer(ngx_http_tscast_status_t *s)
             cl = *ll;
             size += ngx_buf_size(cl->buf);
         }
+    }
+
+    if (s->failed || cl == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     cl->buf->last_buf = 1;

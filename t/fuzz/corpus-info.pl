@@ -27,11 +27,12 @@ while ($test =~ /read_info\(NGX_TSCAST_TS_FORMAT_(\w+),((?:\s*"[^"]*")+)/g) {
 
     $bytes =~ s/"\s*"//g;
     $bytes =~ s/\s*"//g;
-    $bytes =~ s/\\(?:x([0-9a-f]+)|([0-7]+))/chr(defined $1 ? hex $1 : oct $2)/ge;
+    $bytes =~ s/\\x([0-9a-f]+)/chr hex $1/ge;
+    $bytes =~ s/\\([0-7]+)/chr oct $1/ge;
 
-    my $to = lc($name) . "-" . ++$n;
+    my $to = lc($name) . '-' . ++$n;
 
-    open my $out, ">", "$dir/$to" or die $!;
+    open my $out, '>', "$dir/$to" or die $!;
     binmode $out;
     print $out chr($format{$name}), $bytes;
     close $out or die $!;

@@ -13,12 +13,12 @@ package TSCast::Status;
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use JSON::PP;
 
 use TSCast::Net;
 use TSCast::Reader;
 
-my $ROOT = $TSCast::ROOT;
 my $SCHEMA;
 
 
@@ -78,7 +78,9 @@ sub until_stream {
 sub schema {
     return $SCHEMA if $SCHEMA;
 
-    open my $in, '<', "$ROOT/conf/status.schema.json" or die $!;
+    my $file = dirname(__FILE__) . '/../../../conf/status.schema.json';
+
+    open my $in, '<', $file or die "$file: $!";
     local $/;
 
     return $SCHEMA = decode_json(<$in>);
