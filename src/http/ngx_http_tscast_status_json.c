@@ -91,6 +91,9 @@ static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_incoming[] = {
     { "received", offsetof(ngx_tscast_counters_t, received) },
     { "dropped", offsetof(ngx_tscast_counters_t, dropped) },
     { "lost", offsetof(ngx_tscast_counters_t, lost) },
+    { "missing", offsetof(ngx_tscast_counters_t, missing) },
+    { "reordered", offsetof(ngx_tscast_counters_t, reordered) },
+    { "doubled", offsetof(ngx_tscast_counters_t, doubled) },
     { NULL, 0 }
 };
 

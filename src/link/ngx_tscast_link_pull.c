@@ -39,6 +39,7 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     pub->data = link;
     pub->ousted = ngx_tscast_link_pull_ousted;
     pub->log = link->failing ? &link->quiet : &link->log;
+    pub->addr_text = &link->peer_name;
     pub->door = NGX_TSCAST_DOOR_LINK;
     pub->timeout = link->conf->timeout;
     pub->weak = 1;

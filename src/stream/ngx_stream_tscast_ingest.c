@@ -248,6 +248,7 @@ ngx_stream_tscast_publish(ngx_stream_session_t *s,
     pub->data = s;
     pub->ousted = ousted;
     pub->log = s->connection->log;
+    pub->addr_text = &s->connection->addr_text;
     pub->door = udp ? NGX_TSCAST_DOOR_UDP : NGX_TSCAST_DOOR_TCP;
     pub->timeout = tscf->ingest->timeout;
     pub->takeover = tscf->ingest->takeover;
