@@ -146,31 +146,20 @@ frees(model_t *m, ngx_uint_t n, model_thread_t *t)
 }
 
 
+static model_t  m = {
+    .name = "report",
+    .nthreads = 2,
+    .steps = { report, frees }
+};
+
+
 static ngx_uint_t
 run(ngx_uint_t variant, ngx_uint_t mortal)
 {
-    ngx_uint_t      rc;
-    static model_t  m;
-
-    ngx_memzero(&m, sizeof(model_t));
-
-    m.name = "report";
-    m.nthreads = 2;
-    m.steps[0] = report;
-    m.steps[1] = frees;
     m.mortal[0] = mortal;
     m.variant = variant;
 
-    rc = model_run(&m);
-
-    print_message("variant %d: %d states, %d ends, %s\n", (int) variant,
-                  (int) m.states, (int) m.ends, rc ? "right" : m.failure);
-
-    if (variant == RIGHT && !rc) {
-        model_explain(&m);
-    }
-
-    return rc;
+    return model_run(&m);
 }
 
 
