@@ -58,7 +58,7 @@ const ngx_tscast_report_door_t  ngx_tscast_report_doors[] = {
 void
 ngx_tscast_report_node(ngx_tscast_report_node_t *report)
 {
-    report->name = ngx_cycle->hostname;
+    report->name = *ngx_tscast_node();
     report->started = ngx_tscast_started;
     report->generation = ngx_tscast_generation;
 }
