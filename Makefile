@@ -7,6 +7,11 @@
 #                               to it, and build/nginx is the matching binary
 # make STATIC=1 NGINX_SRC=...   build/nginx with the modules linked in
 #
+# make RTMP_SRC=/path/to/nginx-rtmp-module
+#                               the source that nginx-rtmp was built from, for
+#                               the rtmp doors; .ci/setup brings Debian's
+#                               into build/, where it is found
+#
 # CC=clang, CFLAGS_EXTRA=..., NGINX_CONFIGURE="options of nginx's configure",
 # NGINX_STREAM= (no stream), BUILD=folder, SANITIZE=1, VALGRIND=1
 
@@ -16,7 +21,8 @@ ifeq ($(origin CC), default)
 CC = gcc
 endif
 
-MODULES = ngx_tscast_module $(if $(NGINX_STREAM),ngx_stream_tscast_module)
+MODULES = ngx_tscast_module $(if $(NGINX_STREAM),ngx_stream_tscast_module) \
+	$(if $(rtmp),ngx_rtmp_tscast_module)
 
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize=nonnull-attribute
 DEBIAN_SRC = /usr/share/nginx/src
@@ -51,21 +57,27 @@ objs := $(tree)/objs
 
 ifneq ($(wildcard $(src)/conf_flags),)
 debian = yes
+RTMP_SRC ?= $(lastword $(sort $(wildcard build/nginx-rtmp-module-*)))
 endif
+
+rtmp := $(patsubst %/ngx_rtmp.h,%,\
+	$(wildcard $(if $(RTMP_SRC),$(abspath $(RTMP_SRC))/ngx_rtmp.h)))
+
+add_module = $(if $(STATIC),--add-module,--add-dynamic-module)
 
 ifdef STATIC
 targets = $(build)/nginx
 else
 targets = $(MODULES:%=$(build)/%.so)
 ifndef debian
-targets += $(build)/nginx
+targets += $(build)/nginx $(if $(rtmp),$(build)/ngx_rtmp_module.so)
 endif
 endif
 
 quote = '$(subst ','\'',$(strip $(1)))'
 stamp := $(shell stat -L -c '%n %Y %s' $(src)/src/core/nginx.h 2>&1)
 settings = $(CC) / $(cc_opt) / $(ld_opt) / $(STATIC) / $(NGINX_STREAM) / \
-	$(NGINX_CONFIGURE) / $(stamp)
+	$(NGINX_CONFIGURE) / $(rtmp) / $(stamp)
 
 includes = $(tree)/src/core $(tree)/src/event $(tree)/src/event/modules \
 	$(tree)/src/os/unix $(objs)
@@ -103,12 +115,15 @@ $(objs)/Makefile: $(build)/settings config
 	[ ! -f conf_flags ] || . ./conf_flags; \
 	configure=auto/configure; \
 	[ -f $$configure ] || configure=./configure; \
-	echo "configuring in $(tree)"; \
+	echo "configuring in $(tree)$(if $(rtmp),,, without rtmp doors: no \
+		source of nginx-rtmp, run .ci/setup or say RTMP_SRC=)"; \
+	export TSCAST_RTMP_INC=$(call quote,$(rtmp)); \
 	$$configure "$${NGX_CONF_FLAGS[@]}" $(NGINX_STREAM) \
 		--builddir=objs --with-cc=$(call quote,$(CC)) \
 		--with-cc-opt=$(call quote,$(cc_opt)) \
 		--with-ld-opt=$(call quote,$(ld_opt)) \
-		$(if $(STATIC),--add-module,--add-dynamic-module)=$(CURDIR) \
+		$(if $(debian),,$(rtmp:%=$(add_module)=%)) \
+		$(add_module)=$(CURDIR) \
 		> $(build)/configure.log 2>&1 \
 	|| { rc=$$?; tail -n 20 $(build)/configure.log; exit $$rc; }
 
