@@ -50,8 +50,8 @@ sub frames {
     my (%kind, %sums);
 
     for (split /\n/, said('ffmpeg', '-v', 'error', '-i', $path,
-                          '-map', '0:v?', '-map', '0:a?', '-f', 'framemd5',
-                          '-'))
+                          '-map', '0:v?', '-map', '0:a?', '-fps_mode',
+                          'passthrough', '-f', 'framemd5', '-'))
     {
         $kind{$1} = $2 if /^#media_type (\d+): (\w+)/;
         push @{$sums{$kind{$1} // 'broken'}}, $2 if /^(\d+),.*?(\w+)$/;

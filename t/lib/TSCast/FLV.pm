@@ -89,15 +89,17 @@ sub is_config {
 sub _units {
     my ($bytes) = @_;
 
-    my @units;
+    my @units = [];
 
     for my $nal (split /\x00*\x00\x00\x01/, $bytes) {
         next if $nal eq '';
 
         my $type = (ord($nal) >> 1) & 0x3f;
 
+        # what follows is another picture's, once there is one
+
         if ($type == 35) {
-            push @units, [];
+            push @units, [] if grep { $_->[0] < 32 } @{$units[-1]};
             next;
         }
 
