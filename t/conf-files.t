@@ -2,17 +2,22 @@
 
 # Copyright (C) the tscast authors
 
-# nginx takes every file of conf/, in a prefix that has modules/ and no more
-# than the folders that the files name; those whose modules were not built are
-# left out
+# nginx takes every file of conf/, in a prefix that has modules/, a certificate
+# and no more than the folders that the files name; those whose modules were not
+# built are left out
 
 use strict;
 use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
 
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
 use Test::More;
+
+use TSCast;
 
 my $root = abs_path(dirname(__FILE__) . '/..');
 my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
@@ -30,13 +35,25 @@ for my $file (glob "$root/conf/*.conf") {
 
     open my $in, '<', $file or die $!;
 
+    my $text = do { local $/; <$in> };
     my @missing = grep { !link_module("$prefix/modules", $_) }
-                  map { m{^load_module modules/(\S+);} } <$in>;
+                  $text =~ m{^load_module modules/(\S+);}mg;
 
     SKIP: {
         skip basename($file) . " wants @missing", 1 if @missing;
 
-        my $said = `$nginx -t -p $prefix -e stderr -c $file 2>&1`;
+        # beside the file that names it
+
+        open my $out, '>', "$prefix/nginx.conf" or die $!;
+        print $out $text;
+        close $out or die $!;
+
+        if ($text =~ /ssl_certificate /) {
+            skip basename($file) . ' wants TLS', 1 if TSCast::TLS::missing();
+            TSCast::TLS::certificate($prefix, 'server');
+        }
+
+        my $said = `$nginx -t -p $prefix -e stderr -c $prefix/nginx.conf 2>&1`;
 
         is($?, 0, 'conf/' . basename($file)) or diag $said;
     }

@@ -27,6 +27,8 @@ my $ngx = TSCast::Nginx->new(
     tscast => 'zone live 64m window=60s;',
     main => TSCast::RTMP::load() . <<'END_OF_CONF',
 rtmp {
+    access_log off;
+
     server {
         listen 127.0.0.1:$PORT_1;
 

@@ -14,6 +14,7 @@ package TSCast::TLS;
 #
 #     cert    a client certificate: path without .pem
 #     alpn    protocols to offer, "h2" or so
+#     bind    the address to come from
 
 use strict;
 use warnings;
@@ -86,6 +87,7 @@ sub dial {
     push @args, '-cert', "$opt{cert}.pem", '-key', "$opt{cert}.key"
         if $opt{cert};
     push @args, '-alpn', $opt{alpn} if $opt{alpn};
+    push @args, '-bind', "$opt{bind}:0" if $opt{bind};
 
     TSCast::Publisher::background(sub {
         close $ours;
