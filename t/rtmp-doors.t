@@ -1,0 +1,296 @@
+# Copyright (C) the tscast authors
+
+use strict;
+use warnings;
+
+# The rtmp door beside what nginx-rtmp does itself: who may publish and play,
+# relays and records.
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use TSCast;
+use TSCast::Compare;
+use TSCast::FLV;
+use TSCast::RTMP;
+
+my $missing = TSCast::RTMP::missing();
+
+plan skip_all => $missing if $missing;
+plan skip_all => 'no ffmpeg' if system('ffmpeg -version > /dev/null 2>&1');
+
+
+# directives
+
+sub conf_says {
+    my ($directives, %opt) = @_;
+
+    my $live = $opt{live} // 'live on;';
+    my $ngx = TSCast::Nginx->new(
+        tscast => 'zone live 4m;',
+        main => TSCast::RTMP::load() . <<"END_OF_CONF");
+rtmp {
+    access_log off;
+
+    server {
+        listen 127.0.0.1:\$PORT_1;
+
+        application live {
+            $live
+            $directives
+        }
+    }
+}
+END_OF_CONF
+
+    my ($rc, $said) = $ngx->check_conf;
+
+    return $rc ? $said : 'good';
+}
+
+
+is(conf_says('tscast_ingest live/$name;'), 'good', 'a name');
+is(conf_says('tscast_ingest live/cam;'), 'good', 'a name without variables');
+is(conf_says('tscast_ingest "live/${app}_$name" takeover=on timeout=3s;'),
+   'good', 'all parameters');
+
+for my $case (['live/a; tscast_ingest live/b', 'is duplicate'],
+              ['live/$name takeover=maybe', 'invalid parameter "takeover='],
+              ['live/$name timeout=0', 'invalid parameter "timeout=0"'],
+              ['live/$name start=key', 'invalid parameter "start=key"'],
+              ['live/$nobody', 'unknown "nobody" variable'],
+              ['live/$', 'unknown "" variable'],
+              ['"live/${name"', 'the closing bracket'],
+              ['live', 'invalid'],
+              ['other/$name', 'zero size shared memory zone'],
+              ['', 'invalid number of arguments'])
+{
+    my ($value, $says) = @$case;
+
+    like(conf_says("tscast_ingest $value;"), qr/\[emerg\].*\Q$says/,
+         "tscast_ingest $value: $says");
+}
+
+like(conf_says('tscast_ingest live/$name;', live => ''),
+     qr/"tscast_ingest" needs "live on"/, 'it needs live');
+
+
+my $ngx = TSCast::Nginx->new(
+    tscast => 'zone live 64m window=20s;',
+    main => TSCast::RTMP::load() . <<'END_OF_CONF',
+rtmp {
+    access_log off;
+
+    server {
+        listen 127.0.0.1:$PORT_1;
+        notify_method get;
+
+        application live {
+            live on;
+            tscast_ingest live/$name;
+        }
+
+        application closed {
+            live on;
+            deny publish all;
+            tscast_ingest live/$name;
+        }
+
+        application asked {
+            live on;
+            on_publish http://127.0.0.1:$PORT/may-publish;
+            deny play all;
+            tscast_ingest live/$name;
+        }
+
+        application relay {
+            live on;
+            record all;
+            record_path $PREFIX/temp;
+            push rtmp://127.0.0.1:$PORT_1/pushed;
+        }
+
+        application pushed {
+            live on;
+            tscast_ingest live/pushed-$name;
+        }
+
+        application pulled {
+            live on;
+            pull rtmp://127.0.0.1:$PORT_1/relay;
+            tscast_ingest live/$app-$name;
+        }
+    }
+}
+END_OF_CONF
+    server => <<'END_OF_CONF',
+        location = /may-publish {
+            if ($arg_name = renamed) { return 302 better; }
+            if ($arg_key = secret) { return 200; }
+            return 403;
+        }
+
+        location ~ ^/live/(?<stream>.+)$ {
+            tscast_play live/$stream start=oldest linger=20s;
+        }
+END_OF_CONF
+)->start;
+
+my $port = $ngx->other_port(1);
+my $dir = $ngx->prefix;
+
+my @tags = TSCast::FLV::make("$dir/av.flv", '-f', 'lavfi', '-i',
+    'testsrc=size=320x240:rate=25', '-f', 'lavfi', '-i',
+    'anoisesrc=seed=1:amplitude=0.2', '-t', 3, '-c:v', 'libx264', '-preset',
+    'veryfast', '-pix_fmt', 'yuv420p', '-g', 25, '-bf', 2, '-c:a', 'aac',
+    '-b:a', '64k');
+my $length = $tags[-1]{time} + 40;
+
+
+sub publisher {
+    my ($name, %opt) = @_;
+
+    my $accepted = delete $opt{accepted} // 1;
+    my $p = TSCast::RTMP->new(port => $port, name => $name, %opt);
+
+    is($p->status, $TSCast::RTMP::START, "$name is accepted") if $accepted;
+
+    return $p;
+}
+
+
+# round after round of the same media, each later than the one before
+
+sub round {
+    my ($p) = @_;
+
+    my $n = $p->{rounds}++ // 0;
+
+    return $p->tags(map { { %$_, time => $_->{time} + $n * $length } } @tags);
+}
+
+
+sub viewer {
+    my ($name, %opt) = @_;
+
+    my $v;
+
+    TSCast::Net::until_true(5, sub {
+        $v = TSCast::Reader->http(port => $ngx->port, path => "/live/$name",
+                                  %opt);
+        $v->wait_head == 404 ? do { $v->close; 0 } : 1;
+    });
+
+    return $v;
+}
+
+
+sub fed {
+    my ($v, $bytes) = @_;
+
+    return TSCast::Reader::pump(5, sub { $v->{bytes} >= $bytes }, $v);
+}
+
+
+# who may publish
+
+{
+    my $p = publisher('nobody', app => 'closed', accepted => 0);
+
+    round($p);
+    ok($p->closed_within(5), 'deny publish');
+    $p->close;
+
+    $p = publisher('wrong?key=guess', app => 'asked', accepted => 0);
+    round($p);
+    ok($p->closed_within(5), 'on_publish says no');
+    $p->close;
+
+    unlike($ngx->error_log, qr/stream "live\/(nobody|wrong)" is published/,
+           'nothing of theirs was published');
+
+    $p = publisher('right?key=secret', app => 'asked');
+    round($p);
+
+    my $v = viewer('right');
+
+    ok(fed($v, 5000), 'on_publish says yes');
+    $_->close for $v, $p;
+
+    $p = publisher('renamed?key=secret', app => 'asked');
+    round($p);
+    $v = viewer('better');
+    ok(fed($v, 5000), 'on_publish says another name');
+    $_->close for $v, $p;
+}
+
+# what ffprobe finds behind an address
+
+sub probe {
+    my ($path) = @_;
+
+    my $said = TSCast::Compare::said('timeout', 20, 'ffprobe', '-v', 'quiet',
+        '-analyzeduration', 1_000_000, '-show_entries', 'stream=codec_name',
+        '-of', 'csv=p=0', "rtmp://127.0.0.1:$port/$path");
+
+    return join ' ', sort split /\s+/, $said;
+}
+
+
+# publishes in the background, as fast as it plays
+
+sub film {
+    my ($path) = @_;
+
+    return TSCast::Publisher::background(sub {
+        exec 'ffmpeg', '-nostdin', '-v', 'quiet', '-stream_loop', 20, '-re',
+             '-i', "$dir/av.flv", '-c', 'copy', '-f', 'flv',
+             "rtmp://127.0.0.1:$port/$path" or die $!;
+    });
+}
+
+
+# nginx-rtmp's own players
+
+{
+    my $pid = film('live/played');
+    my $v = viewer('played');
+
+    ok(fed($v, 5000), 'published');
+    is(probe('live/played'), 'aac h264', 'play works as ever');
+    TSCast::Publisher::end($pid);
+    $v->close;
+
+    my $p = publisher('hidden?key=secret', app => 'asked');
+
+    round($p);
+    is(probe('asked/hidden'), '', 'and so does deny play');
+    $p->close;
+}
+
+# relays and records
+
+{
+    my $pid = film('relay/one');
+    my $v = viewer('pushed-one');
+
+    ok(fed($v, 5000), 'push');
+    $v->close;
+
+    # a player wants it, hence the application pulls
+
+    is(probe('pulled/one'), 'aac h264', 'pull');
+    $v = viewer('pulled-one');
+    ok(fed($v, 5000), 'a pull is a publisher');
+    TSCast::Publisher::end($pid);
+    $v->close;
+
+    my ($flv) = glob "$dir/temp/one*.flv";
+
+    cmp_ok(-s ($flv // 'none') // 0, '>', 5000, 'record');
+}
+
+$ngx->stop;
+done_testing;
