@@ -155,8 +155,9 @@ load_dir = $(if $(filter /usr/lib/nginx/modules,$(MODULES_DIR)),\
 conf_of = $(subst _,-,$(1:ngx_%_module=mod-%.conf))
 enabled_of = $(if $(filter ngx_tscast_module,$(1)),60,70)-$(conf_of)
 
-loadable = $(filter-out $(if $(wildcard $(ENABLED_DIR)/*-mod-stream.conf),,\
-	ngx_stream_tscast_module),$(MODULES))
+loadable = $(filter-out $(foreach door,stream rtmp,\
+	$(if $(wildcard $(ENABLED_DIR)/*-mod-$(door).conf),,\
+		ngx_$(door)_tscast_module)),$(MODULES))
 
 define install_module
 	install -m 644 $(build)/$(1).so $(DESTDIR)$(MODULES_DIR)/.$(1).so
