@@ -33,14 +33,16 @@ use TSCast::Nginx;
 our $START = 'NetStream.Publish.Start';
 our $BAD_NAME = 'NetStream.Publish.BadName';
 
-my $DEBIAN = '/usr/lib/nginx/modules';
-
 
 # the modules in the order of loading
 
 sub modules {
     my $dir = TSCast::Nginx::modules_dir();
-    my ($rtmp) = grep { -e } map { "$_/ngx_rtmp_module.so" } $dir, $DEBIAN;
+    my ($path) = TSCast::Nginx::built() =~ /--modules-path=(\S+)/;
+
+    # one that was built with ours, or nginx's own
+
+    my ($rtmp) = grep { -e } map { "$_/ngx_rtmp_module.so" } $dir, $path // ();
 
     return grep { defined } $rtmp, "$dir/ngx_rtmp_tscast_module.so";
 }
