@@ -240,5 +240,6 @@ test: all
 # make bench ONLY="watch2 rounds=1"; t/bench/run list
 
 bench: all
-	@$(MAKE) -s --no-print-directory -C t/bench OUT=$(build)/bench CC=$(call quote,$(CC))
+	@$(MAKE) -s --no-print-directory -C t/bench OUT=$(build)/bench \
+		CC=$(call quote,$(CC)) NGX_INC=$(call quote,$(includes:%=-I%))
 	@TSCAST_BUILD=$(build) t/bench/run $(ONLY)

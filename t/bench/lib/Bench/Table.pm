@@ -12,6 +12,7 @@ use warnings;
 my %COLUMN = (
     ratio        => ['times',     '%.2f', 'median', 1],
     cpu_gb       => ['CPU s/GB',  '%.3f', 'median', 1],
+    cpu_hour     => ['CPU s/h',   '%.2f', 'median', 1],
     core         => ['core %',    '%.0f', 'median', 1],
     mbit_min     => ['Mbit/s',    '%.3f', 'min',    -1],
     latency_p50  => ['p50 ms',    '%.1f', 'median', 1],
