@@ -234,6 +234,7 @@ struct ngx_tscast_publisher_s {
     ngx_uint_t              inherit;    /* from older workers, same door:
                                            they hear what we hear */
     ngx_uint_t              weak;       /* gives way to all that are not */
+    ngx_uint_t              leaves;     /* another is to go on at its end */
     ngx_tscast_via_t       *via;        /* it came through them, or NULL */
 
     /* read by the door */

@@ -87,6 +87,7 @@ struct ngx_tscast_stream_s {
     uint64_t                 newest;        /* atomic; id of the last feed */
     ngx_tscast_feed_t       *feed;          /* atomic; the last one or NULL */
     ngx_msec_t               ended_at;      /* of the newest feed */
+    ngx_uint_t               left;          /* that one, to an heir */
     uint64_t                 refusals;      /* atomic; nobody has had it */
     ngx_tscast_via_t         asked;         /* nodes that wait for it */
     ngx_tscast_mask_t        interest;      /* slots to wake, atomic words */

@@ -678,6 +678,7 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
     pub->counters->publishers--;
 
     ngx_tscast_feed_end_locked(zone, pub->feed);
+    pub->stream->left = pub->leaves;
     ngx_tscast_wake(zone, pub->stream);
 
     pub->feed->held = 0;

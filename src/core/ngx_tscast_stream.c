@@ -375,6 +375,7 @@ ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed)
 
     feed->ended_at = ngx_current_msec;
     feed->stream->ended_at = ngx_current_msec;
+    feed->stream->left = 0;
 
     __atomic_store_n(&feed->ended, 1, __ATOMIC_SEQ_CST);
 }

@@ -30,6 +30,9 @@
 /* ms for which viewers of a former feed wait for all PIDs of a new one */
 #define NGX_TSCAST_COMPLETE  500
 
+/* ms for which all viewers wait for the heir of a publisher */
+#define NGX_TSCAST_HEIR      5000
+
 
 static void ngx_tscast_viewer_await(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
@@ -38,6 +41,8 @@ static void ngx_tscast_viewer_look_ahead(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_enter(ngx_tscast_reading_t *rd,
     ngx_tscast_feed_t *feed);
 static ngx_int_t ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v);
+static ngx_msec_t ngx_tscast_viewer_linger(ngx_tscast_viewer_t *v,
+    ngx_tscast_stream_t *st);
 static ngx_int_t ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
 static ngx_uint_t ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t,
@@ -83,7 +88,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     st = ngx_tscast_stream_find_locked(zone, name);
 
     if (st && ngx_queue_empty(&st->feeds) && !wait
-        && ngx_tscast_since(st->ended_at) >= v->linger)
+        && ngx_tscast_since(st->ended_at) >= ngx_tscast_viewer_linger(v, st))
     {
         st = NULL;
     }
@@ -425,7 +430,7 @@ static ngx_int_t
 ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
 {
     uint64_t             former;
-    ngx_msec_t           ended;
+    ngx_msec_t           ended, linger;
     ngx_tscast_ref_t    *ref;
     ngx_tscast_watch_t  *w;
 
@@ -455,15 +460,25 @@ ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
     }
 
     ended = ngx_tscast_since(w->stream->ended_at);
+    linger = ngx_tscast_viewer_linger(v, w->stream);
 
-    if (ended >= v->linger) {
+    if (ended >= linger) {
         v->close(v, NGX_OK);
         return NGX_AGAIN;
     }
 
-    ngx_tscast_watch_linger(w, v->linger - ended);
+    ngx_tscast_watch_linger(w, linger - ended);
 
     return NGX_AGAIN;
+}
+
+
+/* how long it stays without a publisher */
+
+static ngx_msec_t
+ngx_tscast_viewer_linger(ngx_tscast_viewer_t *v, ngx_tscast_stream_t *st)
+{
+    return st->left ? ngx_max(v->linger, NGX_TSCAST_HEIR) : v->linger;
 }
 
 

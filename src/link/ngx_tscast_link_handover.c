@@ -234,6 +234,8 @@ ngx_tscast_link_handover_stop(ngx_tscast_link_t *link, uint64_t id)
     rec->last = ngx_tscast_publisher_feed(&link->publisher);
     rec->stop = id;
 
+    link->publisher.leaves = 1;
+
     ngx_tscast_link_finish(link);
 
     return NGX_DONE;

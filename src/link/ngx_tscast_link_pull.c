@@ -177,6 +177,7 @@ ngx_tscast_link_pull_leave(ngx_tscast_link_t *link)
 
     if (link->conf->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM) {
         /* two workers cannot both hear the same */
+        link->publisher.leaves = ngx_tscast_successor(link->zone);
         ngx_tscast_link_finish(link);
         return;
     }
@@ -187,6 +188,7 @@ ngx_tscast_link_pull_leave(ngx_tscast_link_t *link)
                            : waited > NGX_TSCAST_LINK_HEIR
                              || (waited && !ngx_tscast_successor(link->zone)))
     {
+        link->publisher.leaves = (link->record->heir != 0);
         ngx_tscast_link_finish(link);
     }
 }
