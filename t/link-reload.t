@@ -18,6 +18,7 @@ use TSCast;
 my $server = <<'END_OF_CONF';
     location ~ ^/push/(?<stream>.+)$ { tscast_ingest live/$stream; }
     location ~ ^/live/(?<stream>.+)$ { tscast_play live/$stream linger=5s; }
+    location ~ ^/brief/(?<stream>.+)$ { tscast_play live/$stream linger=0; }
 END_OF_CONF
 
 
@@ -112,9 +113,10 @@ for my $reserve (0, 1) {
 
     my $v = viewer($ngx, '/live/cam', $feed, $origin);
 
+    my @brief;
     my $pumped = sub {
         $feed->();
-        TSCast::Reader::pump(0.01, sub { 0 }, $v, @origins);
+        TSCast::Reader::pump(0.01, sub { 0 }, $v, @brief, @origins);
     };
 
     if ($spare) {
@@ -127,6 +129,16 @@ for my $reserve (0, 1) {
 
     for my $round (1 .. 3) {
         my $before = @{$origin->{accepted}};
+        my ($owner) = grep { defined }
+                      map { $ngx->worker_of($_->{sock}) } $origin->open;
+
+        # beside the publisher, and not to be kept by linger
+
+        push @brief, TSCast::Reader->http(
+            sock => $ngx->connect_to_worker($owner), path => '/brief/cam',
+            version => '1.0');
+
+        TSCast::Net::until_true(5, sub { $pumped->(); $brief[-1]{bytes} });
 
         $ngx->reload(meanwhile => $pumped);
         $ngx->reload(meanwhile => $pumped) if $round == 3;
@@ -154,10 +166,13 @@ for my $reserve (0, 1) {
        'and is the bytes of the origin, over all reloads');
     is($v->{check}->faults, '', 'without a fault');
 
+    is(scalar(grep { !$_->{end} && index($in, $_->{body}) >= 0 } @brief), 3,
+       'those who do not linger have noticed nothing');
+
     unlike($ngx->error_log, qr/\[(error|warn)\](?!.*connect\(\) failed)/,
            'and nobody complains') if !$spare;
 
-    $_->close for $v, @origins;
+    $_->close for $v, @brief, @origins;
     $ngx->stop(seconds => 10);
 }
 
