@@ -321,4 +321,34 @@ $edge->stop;
 
 $_->end for $other, values %server;
 
+# ffmpeg's own server
+
+SKIP: {
+    skip 'no ffmpeg', 3 if system('ffmpeg -version > /dev/null 2>&1');
+
+    my $port = TSCast::Net::free_port();
+
+    $edge = TSCast::Nginx->new(
+        tscast => "zone live 16m; pull live/cam http://127.0.0.1:$port/x.ts"
+                  . ' reconnect=100ms;',
+        server => 'location /all/ { tscast_play live/cam start=oldest'
+                  . ' linger=0; }',
+    )->start;
+
+    my $file = $edge->write_file('errors', '');
+    my ($to, $pid) = TSCast::Publisher::command($file, qw(ffmpeg -v error -re
+        -f lavfi -i testsrc=size=160x120:rate=25 -t 4 -c:v mpeg2video -g 25
+        -f mpegts -listen 1), "http://127.0.0.1:$port/x.ts");
+
+    my $v = viewer('cam');
+
+    is($v->wait_end(15), 'complete', 'a stream of ffmpeg ends');
+    is($v->faults, '', 'without a fault');
+    is($v->{check}->opening, 'PAT PMT key', 'it began as it should');
+
+    TSCast::Publisher::wait_for($pid);
+    $v->close;
+    $edge->stop;
+}
+
 done_testing;
