@@ -314,7 +314,8 @@ qr{"ssl_certificate=" and "ssl_certificate_key=" need each other}
 --- main_config
     tscast {
         zone live 4m;
-        pull live/a https://127.0.0.1/ ssl_certificate=a.pem ssl_certificate_key=a.key;
+        pull live/a https://127.0.0.1/ ssl_certificate=a.pem
+             ssl_certificate_key=a.key;
     }
 --- config
 --- must_die

@@ -15,7 +15,9 @@ use TSCast;
 
 my $doors = <<'END_OF_CONF';
         location ~ ^/push/(?<stream>.+)$ { tscast_ingest live/$stream; }
-        location ~ ^/live/(?<stream>.+)$ { tscast_play live/$stream; }
+        location ~ ^/live/(?<stream>.+)$ {
+            tscast_play live/$stream linger=0;
+        }
 END_OF_CONF
 
 # a ring of three, and two that face each other
@@ -33,7 +35,7 @@ for my $name (keys %next) {
     node $name;
     zone live 16m;
     push live/round* http://127.0.0.1:$port/push/\$name reconnect=100ms;
-    pull live/od* http://127.0.0.1:$port/live/\$name on_demand wait=5s
+    pull live/od* http://127.0.0.1:$port/live/\$name on_demand wait=5s linger=500ms
          reconnect=100ms timeout=5s;
 END_OF_CONF
 }
@@ -129,7 +131,7 @@ for my $first (qw(a d)) {
 {
     my $many = join ',', map { "n$_" } 1 .. 16;
     my @rows = (
-        ['', 204], ['x', 204], [' x ,	y,, z-1._~', 204], [$many, 204],
+        ['', 204], ['x', 204], [" x ,\ty,, z-1._~", 204], [$many, 204],
         ["$many,n16", 204], ["$many, n17", 508], ['x, a', 508], ['a', 508],
         ['a.b, aa', 204], ['x y/z', 400], ['x;y', 400], ['x' x 64, 204],
         ['x' x 65, 400],

@@ -299,7 +299,9 @@ for my $name (sort(keys %body), 'five', 'secret') {
 
 # each of the others has one line, however often it is tried
 
-ok($edge->wait_log(qr{\[error\].*it redirects more than 5 times, pull: "live/s}), 'six redirects');
+ok($edge->wait_log(
+       qr{\[error\].*it redirects more than 5 times, pull: "live/six"}),
+   'six redirects');
 ok($edge->wait_log(qr/\[error\].*nothing comes .*"live\/garbage"/),
    'nothing but garbage: as silence');
 

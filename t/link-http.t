@@ -153,7 +153,8 @@ END_OF_CONF
        'push: the request ends well');
     $_->close for $p, $v, $w;
 
-    ok($edge->wait_log(qr/the links form a loop, status 508, push: "live/), 'not back: a loop');
+    ok($edge->wait_log(qr/the links form a loop, status 508, push: "live/),
+       'not back: a loop');
     ok($origin->wait_log(qr/links form a loop: "origin, edge"/),
        'which is logged by who refuses');
 }
@@ -250,8 +251,9 @@ END_OF_CONF
         ok(publish_until($p, $ts, 8, sub {
             my @new = $edge->workers;
 
-            return (() = $edge->error_log =~ /link is finished, pull: "live\/k/g)
-                   >= $n && @new == 2;
+            my @old = $edge->error_log =~ /link is finished, pull: "live\/k/g;
+
+            return @old >= $n && @new == 2;
         }, @v), 'reload: another worker pulls');
         ok($got->(), 'reload: viewers stay');
     }
