@@ -18,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ngx_tscast_param.c"
 #include "ngx_tscast_stream.c"
 #include "ngx_tscast_zone.c"
 #include "ngx_http_tscast_module.c"
