@@ -35,6 +35,10 @@
 #define NGX_TSCAST_REPORT_TRIES  4
 
 
+static void ngx_tscast_report_link(ngx_tscast_record_t *rec,
+    ngx_tscast_report_link_t *report);
+static void ngx_tscast_report_link_text(ngx_str_t *text,
+    ngx_tscast_report_link_t *report);
 static void ngx_tscast_report_counters(ngx_tscast_stream_t *st,
     ngx_tscast_report_stream_t *report);
 static void ngx_tscast_report_sum(ngx_tscast_stream_t *st,
@@ -119,6 +123,106 @@ ngx_tscast_report_worker(ngx_tscast_zone_t *zone, ngx_uint_t i,
     report->generation = slot->generation;
 
     return report->pid ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_tscast_report_links(ngx_tscast_zone_t *zone, ngx_uint_t i,
+    ngx_tscast_report_link_t *links)
+{
+    ngx_uint_t            n;
+    ngx_queue_t          *q;
+    ngx_tscast_record_t  *rec;
+
+    n = 0;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (q = ngx_queue_head(&zone->sh->record_queue);
+         q != ngx_queue_sentinel(&zone->sh->record_queue)
+         && n < NGX_TSCAST_REPORT_LINKS;
+         q = ngx_queue_next(q))
+    {
+        if (i) {
+            i--;
+            continue;
+        }
+
+        rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
+
+        ngx_tscast_report_link(rec, &links[n++]);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return n;
+}
+
+
+static void
+ngx_tscast_report_link(ngx_tscast_record_t *rec,
+    ngx_tscast_report_link_t *report)
+{
+    report->state = rec->state;
+    report->age = ngx_tscast_since(rec->owner ? rec->since : rec->released);
+    report->slot = rec->owner - 1;
+    report->retries = rec->retries;
+    report->connects = rec->connects;
+    report->failures = rec->failures;
+    report->bytes = rec->bytes;
+    report->packets = rec->packets;
+    report->lost = rec->lost;
+    report->reordered = rec->reordered;
+    report->refused = rec->refused;
+    report->error_len = ngx_min(rec->error_len, NGX_TSCAST_RECORD_ERROR);
+
+    ngx_memcpy(report->error, rec->error, report->error_len);
+
+    ngx_tscast_report_link_text(&rec->sn.str, report);
+}
+
+
+/* "push name url parameters": what may be secret is left out */
+
+static void
+ngx_tscast_report_link_text(ngx_str_t *text, ngx_tscast_report_link_t *report)
+{
+    u_char  *p, *last, *name, *url, *host;
+
+    last = text->data + text->len;
+    name = text->data + sizeof("push ") - 1;
+
+    report->push = (text->data[2] == 's');
+
+    for (p = name; p < last && *p != ' '; p++) { /* void */ }
+
+    report->name_len = ngx_min((size_t) (p - name), NGX_TSCAST_NAME_LEN);
+    ngx_memcpy(report->name, name, report->name_len);
+
+    url = (p < last) ? p + 1 : last;
+
+    for (p = url; p < last && *p != ' ' && *p != '?'; p++) { /* void */ }
+
+    last = p;
+
+    for (p = url; p < last && *p != '/'; p++) { /* void */ }
+
+    p = ngx_min(p + 2, last);
+    host = p;
+
+    report->url_len = ngx_min((size_t) (p - url), NGX_TSCAST_REPORT_URL);
+    ngx_memcpy(report->url, url, report->url_len);
+
+    for ( /* void */ ; p < last && *p != '/'; p++) {
+        if (*p == '@') {
+            host = p + 1;
+        }
+    }
+
+    last = ngx_min(last, host + NGX_TSCAST_REPORT_URL - report->url_len);
+
+    ngx_memcpy(report->url + report->url_len, host, last - host);
+    report->url_len += last - host;
 }
 
 

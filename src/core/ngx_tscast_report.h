@@ -123,6 +123,31 @@ typedef struct {
 } ngx_tscast_report_worker_t;
 
 
+#define NGX_TSCAST_REPORT_LINKS  16     /* at a time */
+#define NGX_TSCAST_REPORT_URL    256    /* bytes; a longer one is cut */
+
+typedef struct {
+    ngx_uint_t              push;
+    ngx_uint_t              state;        /* ngx_tscast_link_state_e */
+    ngx_msec_t              age;          /* of the state */
+    ngx_uint_t              slot;         /* who runs it, or -1 */
+    size_t                  name_len;
+    u_char                  name[NGX_TSCAST_NAME_LEN];
+    size_t                  url_len;      /* without user and password */
+    u_char                  url[NGX_TSCAST_REPORT_URL];
+    uint64_t                retries;
+    uint64_t                connects;
+    uint64_t                failures;
+    uint64_t                bytes;
+    uint64_t                packets;
+    uint64_t                lost;
+    uint64_t                reordered;
+    uint64_t                refused;
+    size_t                  error_len;
+    u_char                  error[NGX_TSCAST_RECORD_ERROR];
+} ngx_tscast_report_link_t;
+
+
 /* a kind of door, and what is spoken there */
 
 typedef struct {
@@ -152,6 +177,14 @@ ngx_int_t ngx_tscast_report_stream(ngx_tscast_zone_t *zone, ngx_uint_t i,
 /* the same for the workers that use the zone */
 ngx_int_t ngx_tscast_report_worker(ngx_tscast_zone_t *zone, ngx_uint_t i,
     ngx_tscast_report_worker_t *report);
+
+/*
+ * Links of a zone from the i-th on, up to NGX_TSCAST_REPORT_LINKS of them;
+ * returns how many.  Under the zone's mutex, but for no longer than it takes
+ * to copy these.
+ */
+ngx_uint_t ngx_tscast_report_links(ngx_tscast_zone_t *zone, ngx_uint_t i,
+    ngx_tscast_report_link_t *links);
 
 /* adds counters, but for those of place and time */
 void ngx_tscast_report_add(ngx_tscast_counters_t *sum,

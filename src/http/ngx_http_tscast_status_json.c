@@ -45,6 +45,9 @@ typedef struct {
 static void ngx_http_tscast_json_begin(ngx_http_tscast_status_t *s);
 static void ngx_http_tscast_json_end(ngx_http_tscast_status_t *s);
 static json_t *ngx_http_tscast_json_workers(void);
+static json_t *ngx_http_tscast_json_links(void);
+static json_t *ngx_http_tscast_json_link(ngx_tscast_zone_t *zone,
+    ngx_tscast_report_link_t *r);
 static json_t *ngx_http_tscast_json_zones(void);
 static json_t *ngx_http_tscast_json_zone(ngx_tscast_zone_t *zone);
 static void ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
@@ -141,6 +144,26 @@ static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_errors[] = {
 };
 
 
+static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_traffic[] = {
+    { "retries", offsetof(ngx_tscast_report_link_t, retries) },
+    { "connects", offsetof(ngx_tscast_report_link_t, connects) },
+    { "failures", offsetof(ngx_tscast_report_link_t, failures) },
+    { "bytes", offsetof(ngx_tscast_report_link_t, bytes) },
+    { "packets", offsetof(ngx_tscast_report_link_t, packets) },
+    { "lost", offsetof(ngx_tscast_report_link_t, lost) },
+    { "reordered", offsetof(ngx_tscast_report_link_t, reordered) },
+    { "refused", offsetof(ngx_tscast_report_link_t, refused) },
+    { NULL, 0 }
+};
+
+
+/* by ngx_tscast_link_state_e */
+
+static char  *ngx_http_tscast_json_states[] = {
+    "idle", "connecting", "running", "waiting", "yielding"
+};
+
+
 /* by ngx_tscast_ts_kind_e */
 
 static char  *ngx_http_tscast_json_kinds[] = {
@@ -164,7 +187,7 @@ ngx_http_tscast_json_end(ngx_http_tscast_status_t *s)
     ngx_tscast_report_node(&node);
 
     json = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o,"
-                     " s:{s:I, s:I}, s:o, s:o, s:[]}",
+                     " s:{s:I, s:I}, s:o, s:o, s:o}",
                      "node", ngx_http_tscast_json_str(&node.name),
                      "version", NGX_TSCAST_VERSION,
                      "nginx", NGINX_VERSION,
@@ -179,7 +202,7 @@ ngx_http_tscast_json_end(ngx_http_tscast_status_t *s)
                          "live", (json_int_t) s->live,
                      "publishers", ngx_http_tscast_json_publishers(s->doors),
                      "viewers", ngx_http_tscast_json_viewers(s->doors, NULL),
-                     "links");
+                     "links", ngx_http_tscast_json_links());
 
     ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_NODE, "{");
     ngx_http_tscast_json_dump(s, NGX_HTTP_TSCAST_JSON_NODE, json, JSON_EMBED);
@@ -220,6 +243,71 @@ ngx_http_tscast_json_workers(void)
     }
 
     return workers;
+}
+
+
+static json_t *
+ngx_http_tscast_json_links(void)
+{
+    json_t                    *links;
+    ngx_uint_t                 i, k, n, from;
+    ngx_tscast_zone_t         *zone;
+    ngx_tscast_report_link_t   r[NGX_TSCAST_REPORT_LINKS];
+
+    links = json_array();
+
+    for (i = 0; (zone = ngx_tscast_report_next(i)) != NULL; i++) {
+
+        for (from = 0; /* void */ ; from += n) {
+            n = ngx_tscast_report_links(zone, from, r);
+
+            if (n == 0) {
+                break;
+            }
+
+            for (k = 0; k < n; k++) {
+                json_array_append_new(links,
+                                      ngx_http_tscast_json_link(zone, &r[k]));
+            }
+        }
+    }
+
+    return links;
+}
+
+
+static json_t *
+ngx_http_tscast_json_link(ngx_tscast_zone_t *zone,
+    ngx_tscast_report_link_t *r)
+{
+    u_char     *p;
+    json_t     *json;
+    ngx_str_t  *name;
+    u_char      stream[2 * NGX_TSCAST_NAME_LEN + 1];
+
+    name = ngx_tscast_zone_name(zone);
+
+    p = ngx_sprintf(stream, "%V/%*s", name, r->name_len, r->name);
+
+    json = json_pack("{s:s, s:s#, s:s#, s:s, s:f}",
+                     "kind", r->push ? "push" : "pull",
+                     "stream", stream, (int) (p - stream),
+                     "url", r->url, (int) r->url_len,
+                     "state", ngx_http_tscast_json_states[r->state],
+                     "since", (double) r->age / 1000);
+
+    if (r->slot != (ngx_uint_t) -1) {
+        ngx_http_tscast_json_number(json, "slot", r->slot);
+    }
+
+    ngx_http_tscast_json_members(json, ngx_http_tscast_json_traffic, r);
+
+    if (r->error_len) {
+        json_object_set_new(json, "error",
+                            json_stringn((char *) r->error, r->error_len));
+    }
+
+    return json;
 }
 
 
