@@ -70,33 +70,43 @@ my $ngx = TSCast::Nginx->new(
         }
 END_OF_CONF
     server => $streams . $status . <<"END_OF_CONF",
-        location /mock/ { root \$PREFIX; }
         location / { root $pages; index index.html; }
 END_OF_CONF
 )->start;
 
-# a node as others would tell of it: its links, and nothing of its own
+# a node between the two that tells of its links
 
-my $mock = TSCast::Status::get($ngx);
+my $branch = TSCast::Nginx->new(
+    tscast => 'zone live 16m window=2s;',
+    server => <<'END_OF_CONF',
+        location = /own { tscast_status; }
+        location = /status {
+            alias $PREFIX/status.json;
+            add_header Access-Control-Allow-Origin *;
+        }
+END_OF_CONF
+)->start;
 
-$mock->{node} = 'branch';
-$mock->{links} = [
+my $told = decode_json(TSCast::Status::request($branch, '/own')->{body});
+
+$told->{links} = [
+    link_to('pull', 'live/one', 'running', $ngx->port),
     link_to('push', 'live/one', 'running', $edge->port),
     link_to('push', 'live/two', 'running', $edge->port),
     link_to('pull', 'live/news', 'waiting', 1, 'connection refused'),
     link_to('push', 'live/one', 'idle', $shy->port),
 ];
 
-mkdir $ngx->prefix . '/mock' or die $!;
-open my $file, '>', $ngx->prefix . '/mock/status' or die $!;
-print $file encode_json($mock);
+open my $file, '>', $branch->prefix . '/status.json' or die $!;
+print $file encode_json($told);
 close $file or die $!;
 
 my @run = ('node', "$dir/monitor.js", 'http://127.0.0.1:' . $ngx->port,
+           'http://127.0.0.1:' . $branch->port,
            'http://127.0.0.1:' . $edge->port, $shy->port,
            "$TSCast::ROOT/build/browser");
 
-my $pid = open my $out, '-|', @run or die "node: $!";
+open my $out, '-|', @run or die "node: $!";
 
 while (my $line = <$out>) {
     chomp $line;
@@ -116,7 +126,7 @@ while (my $line = <$out>) {
 close $out;
 is($?, 0, 'monitor.js ends well');
 
-$shy->stop;
+$_->stop for $branch, $shy;
 $ngx->stop;
 done_testing();
 

@@ -3,12 +3,12 @@
  */
 
 /*
- * node monitor.js URL EDGE SHY FOLDER
+ * node monitor.js URL BRANCH EDGE SHY FOLDER
  *
  * The page of demo/client/monitor at URL, in Chromium: says "ok - WHAT" or
  * "not ok - WHAT" a line for each test, "kill the edge" when its turn has
- * come, and keeps screenshots in FOLDER. EDGE is a node that links of
- * URL/mock/status lead to, SHY the port of one that allows no other page.
+ * come, and keeps screenshots in FOLDER. BRANCH is a node whose links lead
+ * to EDGE and to the port SHY, which allows no other page.
  */
 
 import { spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ import { mkdirSync } from 'node:fs';
 import { get } from 'node:http';
 import { chromium } from 'playwright-core';
 
-const [base, edge, shy, folder] = process.argv.slice(2);
+const [base, branch, edge, shy, folder] = process.argv.slice(2);
 
 const DEADLINE = 15000;         /* for anything that is waited for */
 const LIMIT = 100000;           /* for all of it */
@@ -174,12 +174,12 @@ async function main() {
     });
 
     const page = await open(browser,
-        '/monitor/?status=/status&status=/mock/status&forget=6', {
+        `/monitor/?status=/status&status=${branch}/status&forget=6`, {
             viewport: { width: 1280, height: 900 }, colorScheme: 'light',
         });
 
     const here = panel(page, `${base}/status`);
-    const branch = panel(page, `${base}/mock/status`);
+    const middle = panel(page, `${branch}/status`);
     const viewers = [];
 
     await test('bit rates are those that are sent', async () => {
@@ -216,9 +216,9 @@ async function main() {
     });
 
     await test('links, and one that is down', async () => {
-        const down = branch.locator('.link[data-tone="bad"]');
+        const down = middle.locator('.link[data-tone="bad"]');
 
-        same(await branch.locator('.link').count(), 4, 'links');
+        same(await middle.locator('.link').count(), 5, 'links');
         same((await down.innerText()).replace(/\s+/g, ' '),
              'waiting pull live/news from http://127.0.0.1:1'
              + ' connection refused', 'the link');
@@ -231,10 +231,12 @@ async function main() {
         const text = await page.locator('#topology')
                                .getAttribute('aria-label');
 
-        same(text, `${host(base)} feeds ${host(edge)}: good; `
-                   + `http://127.0.0.1:1 feeds ${host(base)}: bad; `
-                   + `${host(base)} feeds http://127.0.0.1:${shy}: idle`,
-             'who feeds whom');
+        same(text, [
+            `${host(base)} feeds ${host(branch)}: good`,
+            `${host(branch)} feeds ${host(edge)}: good`,
+            `http://127.0.0.1:1 feeds ${host(branch)}: bad`,
+            `${host(branch)} feeds http://127.0.0.1:${shy}: idle`,
+        ].join('; '), 'what the picture tells');
     });
 
     await test('a click plays the stream', async () => {
@@ -252,7 +254,7 @@ async function main() {
     });
 
     const phone = await open(browser,
-        '/monitor/?status=/status&status=/mock/status', {
+        `/monitor/?status=/status&status=${branch}/status`, {
             viewport: { width: 390, height: 844 }, colorScheme: 'dark',
         });
 
