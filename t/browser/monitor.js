@@ -174,7 +174,7 @@ async function main() {
     });
 
     const page = await open(browser,
-        `/monitor/?status=/status&status=${branch}/status&forget=6`, {
+        `/monitor/?status=/status&status=${branch}/status&forget=5`, {
             viewport: { width: 1280, height: 900 }, colorScheme: 'light',
         });
 
@@ -215,6 +215,27 @@ async function main() {
              'panels of the other one');
     });
 
+    await test('an error turns a lamp red, and the stream', async () => {
+        const far = row(panel(page, `${edge}/status`), 'live/far');
+
+        await page.route(`${edge}/status?*`, async (route) => {
+            const response = await route.fetch();
+            const status = await response.json();
+
+            status.streams[0].health.continuity_errors += 3;
+            await route.fulfill({ response, json: status });
+        });
+
+        await far.locator('.lamp[data-tone="bad"]').and(page.getByRole('img',
+            { name: 'Continuity: continuity errors 3' })).waitFor();
+        await says(far, 'trouble', /^continuity errors 3$/);
+        same(await far.getAttribute('data-tone'), 'bad', 'the stream');
+        same(await far.locator('.lamp[data-tone="good"]').count(), 6,
+             'lamps that are green');
+
+        await page.unroute(`${edge}/status?*`);
+    });
+
     await test('links, and one that is down', async () => {
         const down = middle.locator('.link[data-tone="bad"]');
 
@@ -246,6 +267,8 @@ async function main() {
 
             return video?.videoWidth === 320 && video.currentTime > 0;
         });
+        same(await page.locator('.thumbnail:visible').count(), 1,
+             'streams that are open');
         await fits(page);
         await page.screenshot({ path: `${folder}/monitor.png`,
                                 fullPage: true });

@@ -7,7 +7,7 @@
 /* A small line of the last two minutes, by uPlot. */
 
 const KEPT = 120000;            /* ms */
-const WIDTH = 120;
+const LEAST = 30000;            /* ms that are shown of a new stream */
 const HEIGHT = 30;
 
 
@@ -15,10 +15,11 @@ export class Chart {
     #times = [];
     #values = [];
     #plot;
+    #resizing;
 
     constructor(element) {
         this.#plot = new uPlot({
-            width: WIDTH,
+            width: 1,
             height: HEIGHT,
             padding: [2, 0, 2, 0],
             legend: { show: false },
@@ -27,7 +28,8 @@ export class Chart {
             axes: [{ show: false }, { show: false }],
             scales: {
                 x: { time: false,
-                     range: (plot, min, max) => [max - KEPT, max] },
+                     range: (plot, min, max) => [
+                         Math.min(min, max - LEAST), max] },
                 y: { range: (plot, min, max) => [0, max || 1] },
             },
             series: [{}, {
@@ -37,6 +39,12 @@ export class Chart {
                 points: { show: false },
             }],
         }, [[], []], element);
+
+        this.#resizing = new ResizeObserver(() => this.#plot.setSize({
+            width: Math.max(element.clientWidth, 1),
+            height: HEIGHT,
+        }));
+        this.#resizing.observe(element);
     }
 
     push(now, value) {
@@ -52,6 +60,7 @@ export class Chart {
     }
 
     destroy() {
+        this.#resizing.disconnect();
         this.#plot.destroy();
     }
 }

@@ -15,6 +15,7 @@ export class Row {
 
     #health = new Health();
     #lamps = {};
+    #figures = {};
     #player = null;
 
     constructor(name, origin, now) {
@@ -38,6 +39,14 @@ export class Row {
         }
 
         this.parts.lamps.append(...Object.values(this.#lamps));
+        this.parts.figures.append(...Object.keys(LAMPS).flatMap((lamp) => {
+            const term = document.createElement('dt');
+
+            term.textContent = lamp;
+            this.#figures[lamp] = document.createElement('dd');
+
+            return [term, this.#figures[lamp]];
+        }));
 
         say(this.parts.name, name);
         this.parts.name.addEventListener('click', () => this.#toggle());
@@ -57,10 +66,13 @@ export class Row {
                    stream.viewers?.now, now);
 
         for (const [lamp, { tone, figures }] of Object.entries(lamps)) {
-            const text = `${lamp}: ${figures || tone === 'idle' && 'not known'
-                                     || 'no errors'}`;
+            const said = figures
+                         || (tone === 'idle' ? 'not known' : 'no errors');
+            const text = `${lamp}: ${said}`;
 
             this.#lamps[lamp].dataset.tone = tone;
+            this.#figures[lamp].dataset.tone = tone;
+            say(this.#figures[lamp], said);
             this.#lamps[lamp].title = text;
             this.#lamps[lamp].setAttribute('aria-label', text);
         }
@@ -104,7 +116,7 @@ export class Row {
         const open = !this.#player;
 
         this.parts.name.setAttribute('aria-expanded', String(open));
-        this.parts.stage.hidden = !open;
+        this.parts.opened.hidden = !open;
         this.#player?.close();
 
         this.#player = open

@@ -74,12 +74,12 @@ export class Topology {
             name: 'breadthfirst',
             directed: true,
             roots: roots.length ? roots : undefined,
-            spacingFactor: wide ? 1.2 : 1,
+            spacingFactor: 1.3,
             nodeDimensionsIncludeLabels: true,
             animate: false,
             fit: false,
-            transform: (node, { x, y }) => wide ? { x: y * 2.2, y: x * 0.5 }
-                                                : { x, y },
+            transform: (node, { x, y }) => wide ? { x: y * 2.4, y: x * 0.36 }
+                                                : { x, y: y * 0.8 },
         }).run();
         this.graph.fit(undefined, 18);
 
