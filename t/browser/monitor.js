@@ -226,14 +226,19 @@ async function main() {
             await route.fulfill({ response, json: status });
         });
 
-        await far.locator('.lamp[data-tone="bad"]').and(page.getByRole('img',
-            { name: 'Continuity: continuity errors 3' })).waitFor();
-        await says(far, 'trouble', /^continuity errors 3$/);
-        same(await far.getAttribute('data-tone'), 'bad', 'the stream');
-        same(await far.locator('.lamp[data-tone="good"]').count(), 6,
-             'lamps that are green');
+        try {
+            await far.locator('.lamp[data-tone="bad"]')
+                     .and(page.getByRole('img', {
+                         name: 'Continuity: continuity errors 3',
+                     })).waitFor();
+            await says(far, 'trouble', /^continuity errors 3$/);
+            same(await far.getAttribute('data-tone'), 'bad', 'the stream');
+            same(await far.locator('.lamp[data-tone="good"]').count(), 6,
+                 'lamps that are green');
 
-        await page.unroute(`${edge}/status?*`);
+        } finally {
+            await page.unroute(`${edge}/status?*`);
+        }
     });
 
     await test('links, and one that is down', async () => {
