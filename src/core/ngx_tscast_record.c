@@ -98,7 +98,11 @@ ngx_tscast_record_take_locked(ngx_tscast_zone_t *zone,
 
     self = ngx_process_slot + 1;
 
-    if (rec->owner == 0 && (rec->heir == 0 || rec->heir == self)) {
+    /* this worker's heir succeeds by itself, and no second link with it */
+
+    if (rec->owner == 0
+        && (rec->heir == 0 || (rec->heir == self && !inherit)))
+    {
         rec->owner = self;
         rec->heir = 0;
 
