@@ -35,8 +35,8 @@ for my $name (keys %next) {
     node $name;
     zone live 16m;
     push live/round* http://127.0.0.1:$port/push/\$name reconnect=100ms;
-    pull live/od* http://127.0.0.1:$port/live/\$name on_demand wait=5s linger=500ms
-         reconnect=100ms timeout=5s;
+    pull live/od* http://127.0.0.1:$port/live/\$name on_demand
+         linger=500ms wait=5s timeout=5s reconnect=100ms;
 END_OF_CONF
 }
 
