@@ -64,7 +64,7 @@ sub live {
 {
     my $origin = TSCast::Peer->new;
     my $ngx = node("pull live/cam tcp://127.0.0.1:$origin->{port} on_demand
-                    linger=1s wait=5s;");
+                    linger=2s wait=5s;");
     my $ts = TSCast::TS->new(seconds => 0, gop => 0.4);
 
     $origin->live($ts->frame) for 1 .. 10;
@@ -134,6 +134,62 @@ sub live {
     is(scalar(() = $ngx->error_log =~ /\[error\][^\n]*link is down/g), 1,
        'one line says why, while somebody asks');
 
+    $ngx->stop;
+}
+
+
+# many names that nobody has: publishers find room all the same
+
+{
+    my $origin = TSCast::Peer->new;
+    my $ngx = TSCast::Nginx->new(
+        workers => 2, server => $server,
+        tscast => "zone live 4m window=1s;
+                   pull live/n* http://127.0.0.1:$origin->{port}/\$name on_demand
+                   wait=30s linger=100ms reconnect=100ms;",
+    )->start;
+
+    my @v = map { viewer($ngx, "/live/n$_") } 1 .. 100;
+    my $waiting = sub { grep { !defined $_->{status} } @v };
+    my $refused = sub { grep { ($_->{status} // 0) == 404 } @v };
+
+    ok(pump(10, sub { $refused->() > 30 && $origin->open == $waiting->() },
+            $origin, @v), 'a name too many is not found, at once');
+    cmp_ok(scalar $waiting->(), '>', 20, 'the others wait');
+    is($waiting->() + $refused->(), 100, 'and none does anything else');
+    like($ngx->error_log,
+         qr/\[warn\].*too many streams of zone "live" are waited for/,
+         'a line says so');
+
+    my $one = ($waiting->())[0];
+    my $name = (grep { $v[$_] == $one } 0 .. $#v)[0] + 1;
+    my @p = map {
+        TSCast::Publisher->new(port => $ngx->port, path => "/push/$_")
+    } "n$name", map { "other$_" } 1 .. 8;
+
+    $_->send(TSCast::bytes('seconds=1')) for @p;
+
+    ok($one->wait_bytes(10_000, 5), 'one of them gets what it waits for');
+    is(join(' ', map { $_->finish->status } @p), join(' ', (204) x @p),
+       'publishers are taken');
+
+    $_->close for @v, @p;
+
+    # their places are free again
+
+    ok(TSCast::Net::until_true(10, sub {
+        my $late = viewer($ngx, '/live/nnew');
+
+        pump(0.3, sub { defined $late->{status} }, $origin, $late);
+
+        my $waits = !defined $late->{status} && !$late->{end};
+
+        $late->close;
+
+        return $waits;
+    }), 'when they have gone another may wait');
+
+    $origin->close;
     $ngx->stop;
 }
 

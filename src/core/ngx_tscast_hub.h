@@ -84,6 +84,7 @@ struct ngx_tscast_stream_s {
     ngx_str_node_t           sn;            /* must be first */
     ngx_uint_t               index;         /* in the zone's streams[] */
     ngx_queue_t              feeds;         /* oldest first */
+    ngx_uint_t               awaited;       /* has had none, viewers wait */
     uint64_t                 newest;        /* atomic; id of the last feed */
     ngx_tscast_feed_t       *feed;          /* atomic; the last one or NULL */
     ngx_msec_t               ended_at;      /* of the newest feed */
@@ -109,6 +110,14 @@ typedef struct {
 } ngx_tscast_slot_t;
 
 
+/* what happens too often for a log line each time */
+
+typedef struct {
+    ngx_msec_t               logged_at;     /* atomic */
+    ngx_uint_t               n;             /* atomic; times since */
+} ngx_tscast_often_t;
+
+
 typedef struct {
     uint64_t                 magic;
     uint32_t                 layout;
@@ -128,8 +137,8 @@ typedef struct {
     ngx_msec_t               cut_at;        /* when it was made shorter */
     ngx_msec_t               swept_at;
     uint64_t                 shortages;     /* times it was made shorter */
-    ngx_msec_t               refused_at;    /* the last log line of those */
-    ngx_uint_t               refused;       /* for want of memory since */
+    ngx_tscast_often_t       refused;       /* for want of memory */
+    ngx_tscast_often_t       unheard;       /* too many wait */
 
     ngx_uint_t               nslots;        /* atomic; used so far */
     ngx_tscast_slot_t       *slots[NGX_MAX_PROCESSES];
@@ -140,6 +149,7 @@ typedef struct {
 
     ngx_uint_t               nstreams;
     ngx_uint_t               max_streams;
+    ngx_uint_t               nawaited;      /* of them, without any feed yet */
     ngx_tscast_stream_t     *streams[1];    /* atomic */
 } ngx_tscast_zone_sh_t;
 
@@ -284,6 +294,8 @@ ngx_tscast_stream_t *ngx_tscast_stream_find_locked(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
 ngx_tscast_stream_t *ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
+ngx_tscast_stream_t *ngx_tscast_stream_await_locked(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
 ngx_tscast_feed_t *ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st);
 void ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone,
@@ -308,6 +320,7 @@ void ngx_tscast_room_trim(ngx_tscast_publisher_t *pub);
 ngx_int_t ngx_tscast_room_make(ngx_tscast_publisher_t *pub);
 ngx_int_t ngx_tscast_room_lose(ngx_tscast_publisher_t *pub, size_t n);
 void ngx_tscast_room_log(ngx_tscast_publisher_t *pub, ngx_str_t *name);
+ngx_uint_t ngx_tscast_room_often(ngx_tscast_often_t *often);
 
 /* ngx_tscast_facts.c */
 

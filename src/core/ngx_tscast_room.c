@@ -21,7 +21,7 @@
 /* ms between two cuts of the zone's window, so that others can follow */
 #define NGX_TSCAST_CUT     100
 
-/* ms between two log lines about memory */
+/* ms between two log lines about the same */
 #define NGX_TSCAST_LOG     1000
 
 
@@ -194,32 +194,45 @@ ngx_tscast_room_lose(ngx_tscast_publisher_t *pub, size_t n)
 }
 
 
-/* one line a second from all workers, with the number of those left out */
-
 void
 ngx_tscast_room_log(ngx_tscast_publisher_t *pub, ngx_str_t *name)
 {
-    ngx_msec_t             last;
-    ngx_uint_t             n;
-    ngx_tscast_zone_sh_t  *sh;
+    ngx_uint_t  n;
 
-    sh = pub->zone->sh;
+    n = ngx_tscast_room_often(&pub->zone->sh->refused);
 
-    n = __atomic_add_fetch(&sh->refused, 1, __ATOMIC_SEQ_CST);
-    last = __atomic_load_n(&sh->refused_at, __ATOMIC_SEQ_CST);
+    if (n) {
+        ngx_log_error(NGX_LOG_ERR, pub->log, 0,
+                      "zone \"%V\" has no memory for stream \"%V\", "
+                      "bytes are lost, %ui times since the last such line",
+                      &pub->zone->name, name, n);
+    }
+}
+
+
+/*
+ * One line a second from all workers: how many times it is to tell of, or 0
+ * when it is not yet due.
+ */
+
+ngx_uint_t
+ngx_tscast_room_often(ngx_tscast_often_t *often)
+{
+    ngx_msec_t  last;
+    ngx_uint_t  n;
+
+    n = __atomic_add_fetch(&often->n, 1, __ATOMIC_SEQ_CST);
+    last = __atomic_load_n(&often->logged_at, __ATOMIC_SEQ_CST);
 
     if (ngx_tscast_since(last) < NGX_TSCAST_LOG
-        || !__atomic_compare_exchange_n(&sh->refused_at, &last,
+        || !__atomic_compare_exchange_n(&often->logged_at, &last,
                                         ngx_current_msec, 0, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST))
     {
-        return;
+        return 0;
     }
 
-    (void) __atomic_fetch_sub(&sh->refused, n, __ATOMIC_SEQ_CST);
+    (void) __atomic_fetch_sub(&often->n, n, __ATOMIC_SEQ_CST);
 
-    ngx_log_error(NGX_LOG_ERR, pub->log, 0,
-                  "zone \"%V\" has no memory for stream \"%V\", "
-                  "bytes are lost, %ui times since the last such line",
-                  &pub->zone->name, name, n);
+    return n;
 }

@@ -288,6 +288,31 @@ ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
 }
 
 
+/*
+ * For somebody who waits for what may never come: NULL as well when such
+ * streams have taken half of the places, the other half is for publishers.
+ */
+
+ngx_tscast_stream_t *
+ngx_tscast_stream_await_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_tscast_stream_t  *st;
+
+    if (zone->sh->nawaited >= zone->sh->max_streams / 2) {
+        return NULL;
+    }
+
+    st = ngx_tscast_stream_add_locked(zone, name);
+
+    if (st) {
+        st->awaited = 1;
+        zone->sh->nawaited++;
+    }
+
+    return st;
+}
+
+
 /* a feed of this process; NULL when the slab is full */
 
 ngx_tscast_feed_t *
@@ -322,6 +347,8 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 
     /* who asked for it has it */
 
+    zone->sh->nawaited -= st->awaited;
+    st->awaited = 0;
     st->asked.len = 0;
     st->asked.nodes = 0;
 
@@ -512,6 +539,8 @@ ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
     }
 
     ngx_rbtree_delete(&zone->sh->rbtree, &st->sn.node);
+
+    zone->sh->nawaited -= st->awaited;
 
     while (st->counters) {
         cnt = st->counters;

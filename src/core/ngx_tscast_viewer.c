@@ -34,6 +34,8 @@
 #define NGX_TSCAST_HEIR      5000
 
 
+static void ngx_tscast_viewer_unheard(ngx_tscast_viewer_t *v,
+    ngx_tscast_zone_t *zone, ngx_str_t *name);
 static void ngx_tscast_viewer_await(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_resume(ngx_tscast_viewer_t *v);
@@ -94,7 +96,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     }
 
     if (st == NULL && wait) {
-        st = ngx_tscast_stream_add_locked(zone, name);
+        st = ngx_tscast_stream_await_locked(zone, name);
     }
 
     if (st) {
@@ -115,6 +117,10 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (st == NULL && wait) {
+        ngx_tscast_viewer_unheard(v, zone, name);
+    }
 
     if (st == NULL) {
         return NGX_TSCAST_NOT_FOUND;
@@ -171,6 +177,26 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     ngx_tscast_viewer_begin(v);
 
     return NGX_OK;
+}
+
+
+/* there is no place for a stream of that name */
+
+static void
+ngx_tscast_viewer_unheard(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
+    ngx_str_t *name)
+{
+    ngx_uint_t  n;
+
+    n = ngx_tscast_room_often(&zone->sh->unheard);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, v->log, 0,
+                      "too many streams of zone \"%V\" are waited for, "
+                      "no link is asked for \"%V\", "
+                      "%ui times since the last such line",
+                      &zone->name, name, n);
+    }
 }
 
 
