@@ -71,23 +71,6 @@ sub chain {
 }
 
 
-# kill -9 of the master and all of its workers
-
-sub kill_node {
-    my ($ngx) = @_;
-
-    my @all = ($ngx->master, $ngx->workers(all => 1));
-
-    kill 'KILL', @all;
-
-    TSCast::Net::until_true(5, sub { !grep { -e "/proc/$_/fd/0" } @all })
-        or die 'a node does not die';
-
-    $ngx->destroy;
-    delete $ngx->{gone};
-}
-
-
 for my $how (qw(push pull)) {
     my @nodes = chain($how);
     my ($first, $middle, $last) = @nodes;
@@ -133,7 +116,7 @@ for my $how (qw(push pull)) {
 
     # the middle dies, and comes back
 
-    kill_node($middle);
+    $middle->kill_node;
     $feed->() for 1 .. 10;
     $middle->start;
 

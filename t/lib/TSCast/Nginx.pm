@@ -656,6 +656,23 @@ sub destroy {
 }
 
 
+# kill -9 of the master and all of its workers; it may be started again
+
+sub kill_node {
+    my ($self) = @_;
+
+    my @all = ($self->master, $self->workers(all => 1));
+
+    kill 'KILL', @all;
+
+    TSCast::Net::until_true(5, sub { !grep { -e "/proc/$_/fd/0" } @all })
+        or die 'a node does not die';
+
+    $self->destroy;
+    delete $self->{gone};
+}
+
+
 sub _master_gone {
     my ($self) = @_;
 
