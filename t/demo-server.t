@@ -72,7 +72,7 @@ sub offset {
 }
 
 
-my %nodes = (one => 2, many => 4, tree => 4, workers => 2);
+my %nodes = (one => 2, many => 4, tree => 4, workers => 2, mirrors => 3);
 
 for my $name (sort keys %nodes) {
     my $offset = offset();
