@@ -4,7 +4,8 @@ use strict;
 use warnings;
 
 # The pages of demo/client in headless Chromium: both players, both
-# transports, streams that come and go.  Screenshots are in build/browser.
+# transports, streams and mirrors that come and go.  Screenshots are in
+# build/browser.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -49,8 +50,23 @@ END_OF_CONF
 END_OF_CONF
 )->start;
 
+my @mirrors = map {
+    TSCast::Nginx->new(
+        tscast => "node mirror$_; zone live 16m window=2s;
+                   pull live/* http://127.0.0.1:" . $ngx->port
+                  . '/live/$name.ts on_demand;',
+        server => <<'END_OF_CONF',
+        location ~ ^/live/(?<stream>.+)\.ts$ {
+            add_header Access-Control-Allow-Origin * always;
+            tscast_play live/$stream;
+        }
+END_OF_CONF
+    )->start;
+} 1 .. 2;
+
 my @run = ('node', "$dir/players.js", 'http://127.0.0.1:' . $ngx->port,
-           "$TSCast::ROOT/build/browser");
+           "$TSCast::ROOT/build/browser",
+           map { 'http://127.0.0.1:' . $_->port . '=' . $_->master } @mirrors);
 
 open my $out, '-|', @run or die "node: $!";
 
@@ -69,5 +85,5 @@ while (my $line = <$out>) {
 close $out;
 is($?, 0, 'players.js ends well');
 
-$ngx->stop;
+$_->stop for @mirrors, $ngx;
 done_testing();

@@ -13,7 +13,8 @@ export class Mirrors {
     #at = 0;
 
     constructor(servers) {
-        this.#servers = servers.map((server) => new URL(server).origin)
+        this.#servers = servers.map(originOf)
+                               .filter((origin) => origin !== null)
                                .map((origin) => ({ origin, by: Math.random() }))
                                .sort((a, b) => a.by - b.by)
                                .map(({ origin }) => origin);
@@ -33,5 +34,19 @@ export class Mirrors {
 
     next() {
         this.#at = (this.#at + 1) % this.count;
+    }
+}
+
+
+/* null for what is no server's */
+
+function originOf(address) {
+    try {
+        const url = new URL(address);
+
+        return /^(ws|http)s?:$/.test(url.protocol) ? url.origin : null;
+
+    } catch {
+        return null;
     }
 }

@@ -3,21 +3,23 @@
  */
 
 /*
- * node players.js URL FOLDER
+ * node players.js URL FOLDER URL=PID URL=PID
  *
  * Plays what the nginx at URL serves, by the pages of demo/client, in
  * Chromium. Says "ok - WHAT" or "not ok - WHAT" a line for each test, and
- * keeps screenshots in FOLDER.
+ * keeps screenshots in FOLDER. The others are its mirrors, of which one is
+ * killed.
  */
 
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
-const [base, folder] = process.argv.slice(2);
+const [base, folder, ...mirrors] = process.argv.slice(2);
 
 const DEADLINE = 15000;         /* for anything that is waited for */
 const LIMIT = 100000;           /* for all of it */
+const MOVE = 10000;             /* from a mirror to the other */
 
 const STREAMS = {
     test: { width: 640, height: 360, codecs: [
@@ -239,6 +241,32 @@ async function measures(card) {
 }
 
 
+async function moves(browser) {
+    const pids = new Map(mirrors.map((mirror) => mirror.split('=')));
+    const path = `/?stream=live/test&mirror=${[...pids.keys()]
+                                              .join('&mirror=')}`;
+
+    const page = await open(browser, path);
+    const server = (socket) => socket.replace(/^ws(:\/\/[^/]+).*/, 'http$1');
+
+    await plays(card(page), 'video', 'test');
+
+    const first = server(page.sockets[0]);
+    const next = page.waitForEvent('websocket', { timeout: MOVE });
+    const killed = Date.now();
+
+    same(pids.has(first), true, 'it plays at a mirror');
+    process.kill(pids.get(first));
+    pids.delete(first);
+
+    same(pids.has(server((await next).url())), true, 'it goes to the other');
+    await plays(card(page), 'video', 'test');
+    same(Date.now() - killed < MOVE, true, 'soon');
+
+    await page.close();
+}
+
+
 async function main() {
     mkdirSync(folder, { recursive: true });
 
@@ -327,6 +355,9 @@ async function main() {
         await page.screenshot({ path: `${folder}/commands.png`,
                                 fullPage: true });
     });
+
+    await test('a mirror that is killed: the other one plays',
+               () => moves(browser));
 
     await test('a publisher that comes again is seen at once', async () => {
         await stop(test1, 'SIGTERM');
