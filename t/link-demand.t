@@ -145,8 +145,8 @@ sub live {
     my $ngx = TSCast::Nginx->new(
         workers => 2, server => $server,
         tscast => "zone live 4m window=1s;
-                   pull live/n* http://127.0.0.1:$origin->{port}/\$name on_demand
-                   wait=30s linger=100ms reconnect=100ms;",
+                   pull live/n* http://127.0.0.1:$origin->{port}/\$name
+                   on_demand wait=30s linger=100ms reconnect=100ms;",
     )->start;
 
     my @v = map { viewer($ngx, "/live/n$_") } 1 .. 100;

@@ -670,6 +670,9 @@ sub kill_node {
 
     $self->destroy;
     delete $self->{gone};
+
+    # its UNIX sockets stay in the way
+    unlink $self->{port} if $self->{netns};
 }
 
 
