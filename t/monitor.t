@@ -132,11 +132,11 @@ done_testing();
 
 
 sub link_to {
-    my ($direction, $stream, $state, $port, $error) = @_;
+    my ($kind, $stream, $state, $port, $error) = @_;
     my ($name) = $stream =~ m{/(.*)};
 
     return {
-        direction => $direction,
+        kind => $kind,
         stream => $stream,
         url => "http://user:hidden\@127.0.0.1:$port/push/$name",
         state => $state,

@@ -114,11 +114,11 @@ export class Panel {
         this.parts.links.replaceChildren(...links.map((link) => {
             const { element, parts } = make('link');
             const tone = LINK_TONES[link.state] ?? 'idle';
-            const arrow = link.direction === 'pull' ? 'from' : 'to';
+            const arrow = link.kind === 'pull' ? 'from' : 'to';
 
             element.dataset.tone = tone;
             say(parts.state, String(link.state));
-            say(parts.what, `${link.direction} ${link.stream} ${arrow} `
+            say(parts.what, `${link.kind} ${link.stream} ${arrow} `
                             + peerOf(link));
             say(parts.trouble, tone === 'bad' && link.error || '');
 

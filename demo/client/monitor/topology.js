@@ -160,7 +160,7 @@ function draw(nodes, now) {
                 boxes.set(peer, { id: peer, label: peer, tone: 'idle' });
             }
 
-            const ends = link.direction === 'pull' ? [peer, node.url]
+            const ends = link.kind === 'pull' ? [peer, node.url]
                                                    : [node.url, peer];
             const id = ends.join(' > ');
             const arrow = arrows.get(id)
