@@ -98,8 +98,10 @@ sub publisher {
 
     my $p = TSCast::RTMP->new(name => $name, %opt);
 
-    $p->tags(@tags);
+    # what comes before nginx-rtmp was told yes is nobody's
+
     is($p->status(3) // 'silence', $status, "$name: $status");
+    $p->tags(@tags);
 
     return $p;
 }
