@@ -240,4 +240,43 @@ unlike($ngx->error_log, qr/client: unix.*has a publisher|is published.*unix/,
        'auto_push is left alone');
 
 $ngx->stop;
+
+# worker_shutdown_timeout: nginx-rtmp's sessions do not look at it
+
+$ngx = TSCast::Nginx->new(
+    tscast => 'zone live 8m;',
+    main => TSCast::RTMP::load() . <<'END_OF_CONF',
+worker_shutdown_timeout 1s;
+
+rtmp {
+    access_log off;
+
+    server {
+        listen 127.0.0.1:$PORT_1;
+        application live { live on; tscast_ingest live/$name; }
+    }
+}
+END_OF_CONF
+)->start;
+
+$port = $ngx->other_port(1);
+
+{
+    my $p = publisher('leaves');
+    my ($old) = $ngx->workers;
+
+    round($p);
+    ok($ngx->wait_log(qr{"live/leaves" is published}), 'published');
+    $ngx->reload;
+
+    ok(TSCast::Net::until_true(5, sub {
+        !round($p) || ($p->status(0.1) // '') eq 'closed'
+    }), 'the publisher is closed');
+    ok(TSCast::Net::until_true(3, sub {
+        !grep { $_ == $old } $ngx->workers(all => 1)
+    }), 'and the old worker leaves');
+    $p->close;
+}
+
+$ngx->stop;
 done_testing;

@@ -113,6 +113,27 @@ for my $name (sort keys %source) {
 is(watch('http', 'film'), TSCast::FLV::slurp("$dir/film.ts"),
    'HTTP and WebSocket: the same bytes');
 
+# streams of other encoders: FLV as it is, TS where FLV has the codecs
+
+SKIP: {
+    my @files = map { TSCast::media_dir() . "/$_" }
+                qw(androidx-sample.flv eyevinn-avc_with_time.ts);
+
+    skip 'no ../shared/media beside this tree', 16 if grep { !-e } @files;
+
+    for my $n (0 .. $#files) {
+        my $flv = "$dir/media$n.flv";
+
+        TSCast::FLV::make($flv, '-i', $files[$n], '-t', 5, '-c', 'copy');
+        is(TSCast::Compare::said('ffmpeg', '-v', 'error', '-i', $flv, '-c',
+                                 'copy', '-f', 'flv', "$rtmp/media$n"), '',
+           "$files[$n] is published");
+
+        TSCast::Compare::same("media$n", $flv,
+            $ngx->write_file("media$n.ts", watch('http', "media$n")));
+    }
+}
+
 SKIP: {
     skip 'no tsreport', 2 if system('which tsreport > /dev/null 2>&1');
 
