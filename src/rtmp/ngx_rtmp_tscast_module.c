@@ -231,6 +231,7 @@ ngx_rtmp_tscast_claim(ngx_rtmp_session_t *s,
     pub->data = s;
     pub->ousted = ngx_rtmp_tscast_ousted;
     pub->log = c->log;
+    pub->addr_text = &c->addr_text;
     pub->door = NGX_TSCAST_DOOR_RTMP;
     pub->timeout = icf->timeout;
     pub->takeover = icf->takeover;
