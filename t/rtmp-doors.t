@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 
 use TSCast;
@@ -126,6 +127,8 @@ rtmp {
 }
 END_OF_CONF
     server => <<'END_OF_CONF',
+        location = /status { tscast_status; }
+
         location = /may-publish {
             if ($arg_name = renamed) { return 302 better; }
             if ($arg_key = secret) { return 200; }
@@ -260,6 +263,24 @@ sub film {
 
     ok(fed($v, 5000), 'published');
     is(probe('live/played'), 'aac h264', 'play works as ever');
+
+    # meanwhile: a stream in real time, as ETSI TR 101 290 looks at it
+
+    my $r = TSCast::Reader->http(port => $ngx->port,
+                                 path => '/status?stream=live/played');
+
+    $r->wait_end;
+
+    my ($st) = @{JSON::PP::decode_json($r->{body})->{streams}};
+    my $health = $st->{health};
+
+    is($st->{publisher}{door} . ' ' . $st->{publisher}{address},
+       'rtmp 127.0.0.1', 'the status has it');
+    cmp_ok($health->{packets}, '>', 100, 'and has looked at it');
+    is(join(' ', grep { /error|loss|jump|silence/ && $health->{$_} }
+                 sort keys %$health), '', 'its health is good');
+    $r->close;
+
     TSCast::Publisher::end($pid);
     $v->close;
 
