@@ -81,7 +81,8 @@ sub dial {
     setsockopt $ours, SOL_SOCKET, SO_RCVBUF, pack 'i', 16_384;
     setsockopt $its, SOL_SOCKET, SO_SNDBUF, pack 'i', 16_384;
 
-    my @args = ('-quiet', '-no_ign_eof', '-nocommands', '-connect', "127.0.0.1:$port",
+    my @args = ('-quiet', '-no_ign_eof', '-nocommands',
+                '-connect', "127.0.0.1:$port",
                 '-servername', 'localhost');
 
     push @args, '-cert', "$opt{cert}.pem", '-key', "$opt{cert}.key"
