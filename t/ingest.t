@@ -249,7 +249,7 @@ POST /push/a%20b
 xxxx
 --- error_code: 400
 --- error_log
-a b
+invalid stream name "a%20b"
 
 
 
