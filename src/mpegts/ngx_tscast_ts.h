@@ -269,6 +269,12 @@ size_t ngx_tscast_ts_start(u_char *p, ngx_tscast_ts_tables_t *t,
 
 uint32_t ngx_tscast_ts_crc32(u_char *p, size_t len);
 
+/* takes a packet apart; one to be left alone has NGX_TSCAST_TS_NULL_PID */
+void ngx_tscast_ts_packet(ngx_tscast_ts_packet_t *pkt, u_char *p);
+
+/* the PMT of the reference program, or NULL */
+u_char *ngx_tscast_ts_program(ngx_tscast_ts_parser_t *p, size_t *len);
+
 
 /* between the files of the parser */
 

@@ -9,7 +9,6 @@
 #include <ngx_tscast_ts.h>
 
 
-static void ngx_tscast_ts_packet(ngx_tscast_ts_packet_t *pkt, u_char *p);
 static ngx_int_t ngx_tscast_ts_continuity(ngx_tscast_ts_parser_t *p,
     ngx_tscast_ts_packet_t *pkt, ngx_uint_t i);
 
@@ -101,7 +100,7 @@ ngx_tscast_ts_parse(ngx_tscast_ts_parser_t *p, u_char *packet,
 
 /* what does not fit into the packet is taken for absent */
 
-static void
+void
 ngx_tscast_ts_packet(ngx_tscast_ts_packet_t *pkt, u_char *p)
 {
     size_t      len;

@@ -399,6 +399,30 @@ ngx_tscast_ts_program_choose(ngx_tscast_ts_parser_t *p)
 }
 
 
+u_char *
+ngx_tscast_ts_program(ngx_tscast_ts_parser_t *p, size_t *len)
+{
+    ngx_tscast_ts_kept_t     *k;
+    ngx_tscast_ts_program_t  *program;
+
+    program = ngx_tscast_ts_program_find(&p->psi, p->psi.program);
+
+    if (program == NULL || program->rank == 0) {
+        return NULL;
+    }
+
+    k = ngx_tscast_ts_kept_find(&p->psi, program->pid, program->number);
+
+    if (k == NULL) {
+        return NULL;
+    }
+
+    *len = k->len;
+
+    return p->psi.store + k->start;
+}
+
+
 static ngx_tscast_ts_kept_t *
 ngx_tscast_ts_kept_find(ngx_tscast_ts_psi_t *psi, uint16_t pid,
     uint16_t number)
