@@ -28,8 +28,9 @@
  *
  * Invariants, for a process that stops or dies between any two steps:
  *
- *   1. start <= tail <= head, and all of [tail, head) is whole packets that
- *      were written by one writer.  head is stored after the bytes.
+ *   1. start <= tail <= head, and all of [tail, head) is whole packets, or
+ *      whole tags, that were written by one writer.  head is stored after the
+ *      bytes.
  *
  *   2. An entry of the table is 0 or a chunk that the ring owns: it is set
  *      before head moves into the chunk, and cleared after tail has left it
@@ -76,10 +77,10 @@ typedef struct {
 
 static ngx_tscast_table_t *ngx_tscast_table_create_locked(
     ngx_tscast_ring_env_t *env, ngx_uint_t n);
-static ngx_int_t ngx_tscast_ring_grow(ngx_tscast_ring_env_t *env,
-    ngx_tscast_ring_t *ring);
 static ngx_int_t ngx_tscast_ring_add(ngx_tscast_ring_env_t *env,
-    ngx_tscast_ring_t *ring, ngx_msec_t now);
+    ngx_tscast_ring_t *ring, uint64_t number, ngx_msec_t now);
+static ngx_int_t ngx_tscast_ring_grow(ngx_tscast_ring_env_t *env,
+    ngx_tscast_ring_t *ring, uint64_t last);
 static void ngx_tscast_ring_readers(ngx_tscast_ring_env_t *env,
     ngx_tscast_ring_t *ring, ngx_tscast_readers_t *readers);
 static ngx_uint_t ngx_tscast_ring_held(ngx_tscast_readers_t *readers,
@@ -184,7 +185,11 @@ ngx_tscast_ring_append(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring,
 
         used = head % NGX_TSCAST_CHUNK_DATA;
 
-        if (used == 0 && ngx_tscast_ring_add(env, ring, now) != NGX_OK) {
+        if (used == 0
+            && ngx_tscast_ring_add(env, ring, ngx_tscast_chunk_number(head),
+                                   now)
+               != NGX_OK)
+        {
             break;
         }
 
@@ -206,21 +211,62 @@ ngx_tscast_ring_append(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring,
 }
 
 
-/* a chunk for the bytes at head, which is at the start of one */
+ngx_int_t
+ngx_tscast_ring_append_whole(ngx_tscast_ring_env_t *env,
+    ngx_tscast_ring_t *ring, u_char *p, size_t n, ngx_msec_t now)
+{
+    size_t               size, used;
+    uint64_t             head, number, last;
+    ngx_tscast_chunk_t  *c;
+    ngx_tscast_table_t  *t;
+
+    head = ring->head;
+    last = ngx_tscast_chunk_number(head + n - 1);
+
+    number = ngx_tscast_chunk_number(head + NGX_TSCAST_CHUNK_DATA - 1);
+
+    for ( /* void */ ; number <= last; number++) {
+        if (ngx_tscast_ring_add(env, ring, number, now) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    t = ring->table;
+
+    for ( /* void */ ; n; n -= size) {
+        used = head % NGX_TSCAST_CHUNK_DATA;
+        size = ngx_min(n, NGX_TSCAST_CHUNK_DATA - used);
+
+        c = t->chunks[ngx_tscast_chunk_number(head) & t->mask];
+
+        ngx_memcpy(c->data + used, p, size);
+        ngx_tscast_point("copied");
+
+        p += size;
+        head += size;
+    }
+
+    __atomic_store_n(&ring->head, head, __ATOMIC_SEQ_CST);
+    ngx_tscast_point("head");
+
+    return NGX_OK;
+}
+
+
+/* a chunk of this number, which is the next one or was added before */
 
 static ngx_int_t
 ngx_tscast_ring_add(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring,
-    ngx_msec_t now)
+    uint64_t number, ngx_msec_t now)
 {
-    uint64_t              first, number;
+    uint64_t              first;
     ngx_tscast_chunk_t   *c;
     ngx_tscast_table_t   *t;
 
-    number = ngx_tscast_chunk_number(ring->head);
     first = ngx_tscast_chunk_number(ring->tail);
 
     if (number - first > ring->table->mask
-        && ngx_tscast_ring_grow(env, ring) != NGX_OK)
+        && ngx_tscast_ring_grow(env, ring, number) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -260,9 +306,10 @@ ngx_tscast_ring_add(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring,
 
 
 static ngx_int_t
-ngx_tscast_ring_grow(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring)
+ngx_tscast_ring_grow(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring,
+    uint64_t last)
 {
-    uint64_t             i, last;
+    uint64_t             i;
     ngx_tscast_table_t  *t, *old;
 
     old = ring->table;
@@ -276,7 +323,6 @@ ngx_tscast_ring_grow(ngx_tscast_ring_env_t *env, ngx_tscast_ring_t *ring)
     }
 
     i = ngx_tscast_chunk_number(ring->tail);
-    last = ngx_tscast_chunk_number(ring->head);
 
     for ( /* void */ ; i < last; i++) {
         t->chunks[i & t->mask] = old->chunks[i & old->mask];

@@ -86,6 +86,13 @@ void ngx_tscast_ring_free_locked(ngx_tscast_ring_env_t *env,
 size_t ngx_tscast_ring_append(ngx_tscast_ring_env_t *env,
     ngx_tscast_ring_t *ring, u_char *p, size_t n, ngx_msec_t now);
 
+/*
+ * Copies n bytes, not 0, to the head, which moves over all of them at once.
+ * Returns NGX_OK, or NGX_DECLINED when a chunk was wanted and none free.
+ */
+ngx_int_t ngx_tscast_ring_append_whole(ngx_tscast_ring_env_t *env,
+    ngx_tscast_ring_t *ring, u_char *p, size_t n, ngx_msec_t now);
+
 /* retires the chunks that end at or before offset "to"; returns how many */
 ngx_uint_t ngx_tscast_ring_retire(ngx_tscast_ring_t *ring, uint64_t to);
 
