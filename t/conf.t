@@ -533,3 +533,39 @@ invalid number of arguments in "tscast_status" directive
 --- must_die
 --- error_log
 "tscast_status" directive is not allowed here
+
+
+
+=== TEST 48: formats of tscast_play
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    location /a { tscast_play live/a format=ts; }
+    location /b { tscast_play live/b format=flv; }
+    location /c { tscast_play live/c format=flv flv_time=zero; }
+    location /d { tscast_play live/d format=flv flv_time=stream; }
+--- request
+GET /b
+--- error_code: 404
+
+
+
+=== TEST 49: format=mp4
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    location /live/ { tscast_play live/a format=mp4; }
+--- must_die
+--- error_log
+invalid parameter "format=mp4"
+
+
+
+=== TEST 50: flv_time=now
+--- main_config
+    tscast { zone live 4m; }
+--- config
+    location /live/ { tscast_play live/a format=flv flv_time=now; }
+--- must_die
+--- error_log
+invalid parameter "flv_time=now"

@@ -43,6 +43,7 @@
 #define NGX_TSCAST_TIMED_OUT   -28    /* took nothing for send_timeout, or
                                          a stream did not come in time */
 #define NGX_TSCAST_LOOP        -29    /* has been here, or at too many */
+#define NGX_TSCAST_UNFIT       -30    /* has a codec that FLV has not */
 
 #define NGX_TSCAST_VERSION     "0.1.0"
 
@@ -67,6 +68,12 @@
 #define NGX_TSCAST_START_AT      3    /* the first RAP at or behind a place */
 #define NGX_TSCAST_START_EXACT   4    /* that very place, without tables */
 
+#define NGX_TSCAST_TS            0    /* renditions */
+#define NGX_TSCAST_FLV           1
+
+#define NGX_TSCAST_FLV_STREAM    0
+#define NGX_TSCAST_FLV_ZERO      1
+
 #define NGX_TSCAST_LAG_SKIP      0
 #define NGX_TSCAST_LAG_DROP      1
 
@@ -89,6 +96,7 @@ typedef struct ngx_tscast_group_s      ngx_tscast_group_t;
 typedef struct ngx_tscast_ref_s        ngx_tscast_ref_t;
 typedef struct ngx_tscast_counters_s   ngx_tscast_counters_t;
 typedef struct ngx_tscast_publisher_s  ngx_tscast_publisher_t;
+typedef struct ngx_tscast_remux_s      ngx_tscast_remux_t;
 typedef struct ngx_tscast_viewer_s     ngx_tscast_viewer_t;
 typedef struct ngx_tscast_record_s     ngx_tscast_record_t;
 typedef struct ngx_tscast_observer_s   ngx_tscast_observer_t;
@@ -165,6 +173,14 @@ struct ngx_tscast_viewer_s {
     unsigned                ending:1;   /* no more media */
     unsigned                draining:1; /* it ends at the next RAP */
     unsigned                stopping:1; /* which is at stop */
+    unsigned                timed:1;    /* FLV: base is known */
+    unsigned                settled:1;  /* no tag comes before it any more */
+
+    uint32_t                base;       /* FLV: where its times begin */
+    uint32_t                time;       /* of the newest tag */
+    uint64_t                tag;        /* where the one at the cursor ends */
+    size_t                  tag_len;    /* of it, if it has begun */
+    size_t                  owed;       /* bytes of it that are gone */
 
     /* set by the door before ngx_tscast_viewer_join() */
 
@@ -175,6 +191,7 @@ struct ngx_tscast_viewer_s {
 
     uint64_t                sent;       /* media bytes */
     uint64_t                skipped;    /* times it was moved ahead */
+    ngx_str_t               unfit;      /* what FLV has not: for a moment */
 
     /* set by the door, the rest */
 
@@ -185,6 +202,8 @@ struct ngx_tscast_viewer_s {
     ngx_tscast_away_pt      away;       /* may be NULL */
     ngx_tscast_ready_pt     ready;      /* NULL: does not wait for a stream */
     ngx_tscast_door_e       door;
+    ngx_uint_t              rendition;  /* NGX_TSCAST_TS or FLV */
+    ngx_uint_t              zero;       /* NGX_TSCAST_FLV_* */
     ngx_uint_t              start;      /* NGX_TSCAST_START_* */
     ngx_tscast_place_t      place;      /* of START_AT and START_EXACT */
     ngx_tscast_via_t       *via;        /* nodes that ask, or NULL */
@@ -220,6 +239,15 @@ typedef struct {
 typedef void (*ngx_tscast_ousted_pt)(ngx_tscast_publisher_t *pub);
 
 
+/* of the RAPs of a feed, as its writer knows it */
+
+typedef struct {
+    ngx_uint_t              n;          /* of these tables */
+    ngx_msec_t              time[2];    /* of the last two */
+    uint64_t                offset[2];
+} ngx_tscast_index_t;
+
+
 struct ngx_tscast_publisher_s {
 
     /* set by the door before ngx_tscast_publish() */
@@ -253,9 +281,7 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_feed_t      *feed;
     ngx_tscast_counters_t  *counters;
     uint64_t                dropped;    /* of sync.dropped, counted */
-    ngx_uint_t              nraps;      /* in the index, of these tables */
-    ngx_msec_t              rap_time[2];    /* of the last two of them */
-    uint64_t                rap_offset[2];
+    ngx_tscast_index_t      index;
     uint64_t                rap_clock;      /* of the newest RAP */
     uint64_t                gop;            /* to it from the one before */
     uint64_t                raps;           /* so far */
@@ -264,6 +290,7 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_ts_parser_t  parser;
     ngx_tscast_ts_health_t  health;
     ngx_tscast_rtp_seq_t    rtp;
+    ngx_tscast_remux_t     *remux;      /* what makes FLV of it */
 
     unsigned                numbered:1; /* by RTP */
     unsigned                tables:1;   /* the first were seen */
@@ -296,6 +323,8 @@ ngx_int_t ngx_tscast_param_play(ngx_str_t *param, ngx_uint_t *start,
     ngx_uint_t *lag, ngx_msec_t *flush, ngx_msec_t *linger);
 
 extern ngx_conf_enum_t  ngx_tscast_switch_values[];    /* on, off */
+extern ngx_conf_enum_t  ngx_tscast_format_values[];
+extern ngx_conf_enum_t  ngx_tscast_flv_time_values[];
 extern ngx_conf_enum_t  ngx_tscast_start_values[];
 extern ngx_conf_enum_t  ngx_tscast_lag_values[];
 
@@ -355,6 +384,14 @@ ngx_int_t ngx_tscast_publisher_write_rtp(ngx_tscast_publisher_t *pub,
 /* n bytes from the peer of which nothing can be made: they are counted */
 void ngx_tscast_publisher_drop(ngx_tscast_publisher_t *pub, size_t n);
 
+/*
+ * A tag of FLV that the publisher has got as it is, in addition to the packets
+ * made of it: type is 8, 9 or 18, time in milliseconds.  From the first one on
+ * these tags are the FLV rendition, and none are made of packets.
+ */
+void ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub, ngx_uint_t type,
+    uint32_t time, u_char *p, size_t n);
+
 /* wakes the viewers: once after each batch of writes */
 void ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub);
 
@@ -375,6 +412,7 @@ void ngx_tscast_unpublish(ngx_tscast_publisher_t *pub);
 /*
  * Looks the stream up and joins its viewers; nothing is sent before
  * ngx_tscast_viewer_start().  Returns NGX_OK, NGX_ERROR, NGX_TSCAST_BAD_NAME,
+ * NGX_TSCAST_NOT_FOUND, NGX_TSCAST_UNFIT.
  * NGX_TSCAST_NOT_FOUND, or NGX_AGAIN when somebody fetches the stream and
  * v->ready is called then.
  */

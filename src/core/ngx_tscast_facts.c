@@ -28,6 +28,9 @@
 /* a reader that is overtaken more often comes back later */
 #define NGX_TSCAST_FACTS_TRIES  16
 
+/* RAPs of a window that the index holds, so that it spans the window */
+#define NGX_TSCAST_SPREAD       (NGX_TSCAST_RAPS * 3 / 4)
+
 
 void
 ngx_tscast_facts_write(ngx_tscast_feed_t *feed,
@@ -130,4 +133,34 @@ ngx_tscast_facts_newest(ngx_tscast_feed_t *feed)
     }
 
     return f->raps[(f->nraps - 1) % NGX_TSCAST_RAPS].offset;
+}
+
+
+/*
+ * RAPs that follow each other closely replace each other in the index, so
+ * that it spans the window and the buffer; the newest is always there.
+ */
+
+void
+ngx_tscast_facts_index(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed,
+    ngx_tscast_index_t *index, ngx_tscast_ts_rap_t *rap)
+{
+    ngx_uint_t  replace;
+
+    replace = (index->n > 1
+               && ngx_current_msec - index->time[1]
+                  < zone->window / NGX_TSCAST_SPREAD
+               && rap->offset - index->offset[1]
+                  < zone->buffer / NGX_TSCAST_SPREAD);
+
+    if (!replace) {
+        index->n++;
+        index->time[1] = index->time[0];
+        index->offset[1] = index->offset[0];
+    }
+
+    index->time[0] = ngx_current_msec;
+    index->offset[0] = rap->offset;
+
+    ngx_tscast_facts_write(feed, NULL, rap, replace);
 }

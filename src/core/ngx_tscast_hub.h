@@ -17,6 +17,7 @@
 #include "ngx_tscast.h"
 #include "ngx_tscast_ring.h"
 #include "ngx_tscast_report.h"
+#include "ngx_tscast_flv.h"
 
 
 #define NGX_TSCAST_MAGIC        0x7473636173743031    /* "tscast01" */
@@ -25,6 +26,9 @@
 #define NGX_TSCAST_MASK_WORDS   (NGX_MAX_PROCESSES / 64)
 
 #define NGX_TSCAST_RAPS         64
+
+/* a name of a codec */
+#define NGX_TSCAST_UNFIT_LEN    32
 
 /* windows are never made shorter than this for want of memory, ms */
 #define NGX_TSCAST_MIN_WINDOW   100
@@ -50,6 +54,14 @@ typedef struct {
 } ngx_tscast_facts_t;
 
 
+/* tables of either rendition: facts know them as those of packets */
+
+typedef union {
+    ngx_tscast_ts_tables_t   tables;
+    ngx_tscast_flv_headers_t  flv;
+} ngx_tscast_opening_t;
+
+
 struct ngx_tscast_feed_s {
     ngx_queue_t              queue;         /* in stream->feeds */
     ngx_tscast_stream_t     *stream;
@@ -68,6 +80,8 @@ struct ngx_tscast_feed_s {
     ngx_tscast_via_t         via;           /* nodes that it came through */
     size_t                   addr_len;
     u_char                   addr[NGX_SOCKADDR_STRLEN];   /* of the peer */
+    u_char                   unfit[NGX_TSCAST_UNFIT_LEN];
+                                            /* what FLV has not, or "" */
     ngx_tscast_mask_t        readers;       /* slots that may look in here */
 
     ngx_tscast_ring_t        ring;
@@ -80,8 +94,15 @@ struct ngx_tscast_feed_s {
 };
 
 
+/*
+ * A rendition is a stream too, with feeds of its own, without a place among
+ * the names: it is there while somebody watches it.
+ */
+
 struct ngx_tscast_stream_s {
     ngx_str_node_t           sn;            /* must be first */
+    ngx_tscast_stream_t     *flv;           /* atomic; its rendition or NULL */
+    ngx_tscast_stream_t     *base;          /* what it is a rendition of */
     ngx_uint_t               index;         /* in the zone's streams[] */
     ngx_queue_t              feeds;         /* oldest first */
     ngx_uint_t               awaited;       /* has had none, viewers wait */
@@ -210,6 +231,63 @@ typedef struct {
 } ngx_tscast_reading_t;
 
 
+/* frames on their way to a viewer, laid over the ring */
+
+#define NGX_TSCAST_FRAMES  16
+#define NGX_TSCAST_IOVS    64
+
+typedef struct {
+    ngx_uint_t               first;         /* iovec */
+    ngx_uint_t               last;          /* iovec after it */
+    size_t                   size;          /* on the wire */
+    size_t                   media;
+    uint64_t                 next;          /* the viewer after this frame */
+    uint64_t                 tag;
+    size_t                   tag_len;
+    uint32_t                 time;
+    u_char                   head[NGX_TSCAST_FRAME_HEAD];
+} ngx_tscast_frame_t;
+
+
+typedef struct {
+
+    /* what it was made for */
+
+    ngx_uint_t               serial;        /* of the section; 0: for nobody */
+    uint64_t                 cursor;
+    uint64_t                 head;
+    const ngx_tscast_framing_t  *framing;
+    ngx_uint_t               zero;
+    uint32_t                 base;
+    ngx_uint_t               uses;
+
+    ngx_uint_t               nframes;
+    ngx_uint_t               niov;
+    ngx_uint_t               ntimes;
+    ngx_tscast_frame_t       frames[NGX_TSCAST_FRAMES];
+    struct iovec             iov[NGX_TSCAST_IOVS];
+    u_char                   times[NGX_TSCAST_IOVS][NGX_TSCAST_FLV_TIME_LEN];
+} ngx_tscast_burst_t;
+
+
+/* what differs from rendition to rendition */
+
+typedef struct {
+    /*
+     * Puts the viewer at a RAP, with what a decoder wants before it.  NGX_OK,
+     * NGX_ERROR, or NGX_AGAIN when there is no RAP yet or the connection has
+     * taken no more.
+     */
+    ngx_int_t              (*tune)(ngx_tscast_viewer_t *v,
+                                   ngx_tscast_reading_t *rd);
+
+    /* NGX_OK, or NGX_DECLINED: the bytes after the last frame are gone */
+    ngx_int_t              (*gather)(ngx_tscast_burst_t *b,
+                                     ngx_tscast_viewer_t *v,
+                                     ngx_tscast_reading_t *rd, uint64_t head);
+} ngx_tscast_rendition_t;
+
+
 struct ngx_tscast_zone_s {
     ngx_str_t                name;
     ngx_str_t                shm_name;
@@ -310,14 +388,36 @@ void ngx_tscast_counters_fold_locked(ngx_tscast_stream_t *st,
 void ngx_tscast_counters_join_locked(ngx_tscast_stream_t *st,
     ngx_tscast_counters_t *cnt);
 
+ngx_tscast_stream_t *ngx_tscast_stream_flv_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
+void ngx_tscast_stream_wake_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st);
+ngx_tscast_feed_t *ngx_tscast_stream_last_locked(ngx_tscast_stream_t *st);
+
+/* ngx_tscast_remux.c */
+
+ngx_tscast_remux_t *ngx_tscast_remux_create(ngx_log_t *log);
+void ngx_tscast_remux_tables(ngx_tscast_publisher_t *pub);
+void ngx_tscast_remux_probe(ngx_tscast_publisher_t *pub, u_char *packet);
+void ngx_tscast_remux_packets(ngx_tscast_publisher_t *pub, u_char *p,
+    size_t n);
+void ngx_tscast_remux_look(ngx_tscast_publisher_t *pub);
+void ngx_tscast_remux_wake(ngx_tscast_publisher_t *pub);
+void ngx_tscast_remux_finish(ngx_tscast_publisher_t *pub);
+void ngx_tscast_remux_release_locked(ngx_tscast_publisher_t *pub);
+void ngx_tscast_remux_destroy(ngx_tscast_publisher_t *pub);
+size_t ngx_tscast_remux_kept(ngx_tscast_publisher_t *pub);
+
 /* ngx_tscast_publisher.c */
 
 void ngx_tscast_publisher_round(ngx_tscast_zone_t *zone);
 
 /* ngx_tscast_room.c */
 
-void ngx_tscast_room_trim(ngx_tscast_publisher_t *pub);
-ngx_int_t ngx_tscast_room_make(ngx_tscast_publisher_t *pub);
+void ngx_tscast_room_trim(ngx_tscast_publisher_t *pub,
+    ngx_tscast_feed_t *feed, size_t other);
+ngx_int_t ngx_tscast_room_make(ngx_tscast_publisher_t *pub,
+    ngx_tscast_feed_t *feed);
 ngx_int_t ngx_tscast_room_lose(ngx_tscast_publisher_t *pub, size_t n);
 void ngx_tscast_room_log(ngx_tscast_publisher_t *pub, ngx_str_t *name);
 ngx_uint_t ngx_tscast_room_often(ngx_tscast_often_t *often);
@@ -331,6 +431,8 @@ ngx_int_t ngx_tscast_facts_find(ngx_tscast_feed_t *feed, uint64_t from,
     ngx_uint_t newest, ngx_tscast_ts_tables_t *tables,
     ngx_tscast_ts_rap_t *rap);
 uint64_t ngx_tscast_facts_newest(ngx_tscast_feed_t *feed);
+void ngx_tscast_facts_index(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed,
+    ngx_tscast_index_t *index, ngx_tscast_ts_rap_t *rap);
 
 /* ngx_tscast_vitals.c */
 
@@ -362,11 +464,29 @@ void ngx_tscast_watch_away(ngx_tscast_zone_t *zone);
 void ngx_tscast_viewer_step(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
 void ngx_tscast_viewer_done(ngx_tscast_reading_t *rd);
+void ngx_tscast_viewer_skip(ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd, uint64_t offset);
+
+extern const ngx_tscast_rendition_t  ngx_tscast_renditions[];
+
+/* ngx_tscast_tags.c */
+
+ngx_int_t ngx_tscast_tags_tune(ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd);
+ngx_int_t ngx_tscast_tags_gather(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
 
 /* ngx_tscast_send.c */
 
 ngx_int_t ngx_tscast_send_ring(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
+ngx_int_t ngx_tscast_send_gather(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
+ngx_tscast_frame_t *ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
+    ngx_tscast_viewer_t *v);
+void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n);
+void ngx_tscast_burst_close(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v);
+void ngx_tscast_burst_cancel(ngx_tscast_burst_t *b);
 ngx_int_t ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n);
 ngx_int_t ngx_tscast_send_rest(ngx_tscast_viewer_t *v);
 void ngx_tscast_send_blocked(ngx_tscast_viewer_t *v);

@@ -26,6 +26,20 @@ ngx_conf_enum_t  ngx_tscast_switch_values[] = {
 };
 
 
+ngx_conf_enum_t  ngx_tscast_format_values[] = {
+    { ngx_string("ts"), NGX_TSCAST_TS },
+    { ngx_string("flv"), NGX_TSCAST_FLV },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_conf_enum_t  ngx_tscast_flv_time_values[] = {
+    { ngx_string("stream"), NGX_TSCAST_FLV_STREAM },
+    { ngx_string("zero"), NGX_TSCAST_FLV_ZERO },
+    { ngx_null_string, 0 }
+};
+
+
 ngx_conf_enum_t  ngx_tscast_start_values[] = {
     { ngx_string("key"), NGX_TSCAST_START_KEY },
     { ngx_string("live"), NGX_TSCAST_START_LIVE },

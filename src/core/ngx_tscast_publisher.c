@@ -24,9 +24,6 @@
 /* bytes before the first tables that are looked through again */
 #define NGX_TSCAST_REPLAY  (4 * 1024 * 1024)
 
-/* RAPs of a window that the index holds, so that it spans the window */
-#define NGX_TSCAST_SPREAD  (NGX_TSCAST_RAPS * 3 / 4)
-
 
 static ngx_int_t ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub,
     ngx_str_t *name);
@@ -36,8 +33,6 @@ static ngx_int_t ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub,
     u_char *p, ngx_uint_t n);
 static void ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub,
     u_char *p, size_t n, uint64_t offset);
-static void ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
-    ngx_tscast_ts_rap_t *rap);
 static void ngx_tscast_publisher_measure(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_complete(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub,
@@ -65,6 +60,12 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     }
 
     pub->zone = zone;
+    pub->remux = ngx_tscast_remux_create(pub->log);
+
+    if (pub->remux == NULL) {
+        return NGX_TSCAST_NO_MEMORY;
+    }
+
     rc = NGX_TSCAST_BUSY;
 
     for (tries = 0; tries < 2; tries++) {
@@ -86,6 +87,10 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
         /* its worker may be dead, and nobody has noticed yet */
 
         ngx_tscast_slot_bury(zone, pub->log);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_tscast_remux_destroy(pub);
     }
 
     if (rc == NGX_TSCAST_BUSY) {
@@ -139,18 +144,16 @@ ngx_tscast_publish_locked(ngx_tscast_publisher_t *pub, ngx_str_t *name)
         }
     }
 
-    if (!ngx_queue_empty(&st->feeds)) {
-        feed = ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
-                              queue);
+    feed = ngx_tscast_stream_last_locked(st);
 
-        if (!feed->ended && !ngx_tscast_publisher_yields(pub, feed)) {
+    if (feed && !feed->ended) {
+
+        if (!ngx_tscast_publisher_yields(pub, feed)) {
             return NGX_TSCAST_BUSY;
         }
 
-        if (!feed->ended) {
-            ngx_tscast_feed_end_locked(zone, feed);
-            ngx_tscast_wake(zone, st);
-        }
+        ngx_tscast_feed_end_locked(zone, feed);
+        ngx_tscast_stream_wake_locked(zone, st);
     }
 
     pub->counters = ngx_tscast_counters_get_locked(zone, st, pub->door);
@@ -273,6 +276,7 @@ ngx_tscast_publisher_write(ngx_tscast_publisher_t *pub, u_char *p, size_t n)
     pub->counters->received += n;
 
     ngx_tscast_ts_health_arrive(&pub->health, ngx_current_msec);
+    ngx_tscast_remux_look(pub);
 
     for ( ;; ) {
         packets = ngx_tscast_ts_sync(&pub->sync, &pos, last, &run);
@@ -368,7 +372,7 @@ static ngx_int_t
 ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
     ngx_uint_t n)
 {
-    size_t                 size, taken;
+    size_t                 size, taken, whole;
     uint64_t               head;
     ngx_int_t              rc;
     ngx_tscast_feed_t     *feed;
@@ -390,6 +394,7 @@ ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
 
     rc = NGX_OK;
     size = n * NGX_TSCAST_TS_PACKET;
+    whole = size;
 
     while (size) {
         head = feed->ring.head;
@@ -402,7 +407,7 @@ ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
         p += taken;
         size -= taken;
 
-        if (size && ngx_tscast_room_make(pub) != NGX_OK) {
+        if (size && ngx_tscast_room_make(pub, feed) != NGX_OK) {
             rc = ngx_tscast_room_lose(pub, size);
             break;
         }
@@ -414,9 +419,11 @@ ngx_tscast_publisher_packets(ngx_tscast_publisher_t *pub, u_char *p,
 
     __atomic_store_n(&feed->last, ngx_current_msec, __ATOMIC_SEQ_CST);
 
-    ngx_tscast_room_trim(pub);
+    ngx_tscast_room_trim(pub, feed, ngx_tscast_remux_kept(pub));
 
     ngx_tscast_ring_written(section);
+
+    ngx_tscast_remux_packets(pub, p - (whole - size), whole - size);
 
     return rc;
 }
@@ -435,7 +442,7 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
 
         if (flags & NGX_TSCAST_TS_TABLES) {
             ngx_tscast_facts_write(pub->feed, &pub->parser.tables, NULL, 0);
-            pub->nraps = 0;
+            pub->index.n = 0;
             pub->open = 0;
 
             if (!pub->tables && pub->parser.tables.ntables) {
@@ -444,12 +451,15 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
             }
 
             ngx_tscast_ts_health_tables(&pub->health, &pub->parser);
+            ngx_tscast_remux_tables(pub);
         }
 
         ngx_tscast_ts_health_packet(&pub->health, p);
+        ngx_tscast_remux_probe(pub, p);
 
         if (flags & NGX_TSCAST_TS_RAP) {
-            ngx_tscast_publisher_index(pub, &pub->parser.rap);
+            ngx_tscast_facts_index(pub->zone, pub->feed, &pub->index,
+                                   &pub->parser.rap);
             ngx_tscast_publisher_measure(pub);
             pub->open = 1;
         }
@@ -460,39 +470,6 @@ ngx_tscast_publisher_parse(ngx_tscast_publisher_t *pub, u_char *p, size_t n,
 
         offset += NGX_TSCAST_TS_PACKET;
     }
-}
-
-
-/*
- * RAPs that follow each other closely replace each other in the index, so
- * that it spans the window and the buffer; the newest is always there.
- */
-
-static void
-ngx_tscast_publisher_index(ngx_tscast_publisher_t *pub,
-    ngx_tscast_ts_rap_t *rap)
-{
-    ngx_uint_t          replace;
-    ngx_tscast_zone_t  *zone;
-
-    zone = pub->zone;
-
-    replace = (pub->nraps > 1
-               && ngx_current_msec - pub->rap_time[1]
-                  < zone->window / NGX_TSCAST_SPREAD
-               && rap->offset - pub->rap_offset[1]
-                  < zone->buffer / NGX_TSCAST_SPREAD);
-
-    if (!replace) {
-        pub->nraps++;
-        pub->rap_time[1] = pub->rap_time[0];
-        pub->rap_offset[1] = pub->rap_offset[0];
-    }
-
-    pub->rap_time[0] = ngx_current_msec;
-    pub->rap_offset[0] = rap->offset;
-
-    ngx_tscast_facts_write(pub->feed, NULL, rap, replace);
 }
 
 
@@ -605,7 +582,8 @@ ngx_tscast_publisher_replay(ngx_tscast_publisher_t *pub, uint64_t last)
             }
 
             if (flags & NGX_TSCAST_TS_RAP) {
-                ngx_tscast_publisher_index(pub, &parser.rap);
+                ngx_tscast_facts_index(pub->zone, pub->feed, &pub->index,
+                                       &parser.rap);
             }
         }
     }
@@ -652,6 +630,7 @@ void
 ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub)
 {
     ngx_tscast_wake(pub->zone, pub->stream);
+    ngx_tscast_remux_wake(pub);
 }
 
 
@@ -671,6 +650,7 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
 
     ngx_tscast_publisher_log_ended(pub);
 
+    ngx_tscast_remux_finish(pub);
     ngx_tscast_vitals_write(pub);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
@@ -679,7 +659,9 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
 
     ngx_tscast_feed_end_locked(zone, pub->feed);
     pub->stream->left = pub->leaves;
-    ngx_tscast_wake(zone, pub->stream);
+    ngx_tscast_stream_wake_locked(zone, pub->stream);
+
+    ngx_tscast_remux_release_locked(pub);
 
     pub->feed->held = 0;
 
@@ -688,6 +670,8 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     pub->feed = NULL;
+
+    ngx_tscast_remux_destroy(pub);
 
     ngx_queue_remove(&pub->queue);
 
@@ -725,7 +709,8 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
         ngx_tscast_ring_write(section, &pub->feed->ring);
 
         if (!__atomic_load_n(&pub->feed->ended, __ATOMIC_SEQ_CST)) {
-            ngx_tscast_room_trim(pub);
+            ngx_tscast_room_trim(pub, pub->feed,
+                                 ngx_tscast_remux_kept(pub));
 
             ngx_shmtx_lock(&zone->shpool->mutex);
             (void) ngx_tscast_ring_reclaim_locked(&zone->env,
@@ -737,6 +722,9 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
 
         ngx_tscast_ts_health_tables(&pub->health, &pub->parser);
         ngx_tscast_vitals_write(pub);
+
+        ngx_tscast_remux_look(pub);
+        ngx_tscast_remux_wake(pub);
     }
 }
 

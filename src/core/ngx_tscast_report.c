@@ -247,6 +247,11 @@ ngx_tscast_report_stream(ngx_tscast_zone_t *zone, ngx_uint_t i,
 
     st = __atomic_load_n(&zone->sh->streams[i], __ATOMIC_SEQ_CST);
 
+    if (st && st->base) {
+        /* a rendition: its viewers are counted where the stream's are */
+        st = NULL;
+    }
+
     if (st) {
         report->zone = zone;
         report->name_len = st->sn.str.len;

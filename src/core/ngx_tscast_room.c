@@ -29,11 +29,16 @@ static ngx_uint_t ngx_tscast_room_keyless(ngx_tscast_publisher_t *pub);
 static void ngx_tscast_room_cut(ngx_tscast_publisher_t *pub);
 
 
-/* retires what is older than the window, but not the newest RAP */
+/*
+ * Retires what is older than the window, but not the newest RAP.  The buffer
+ * is for this feed and for what its other rendition keeps.
+ */
 
 void
-ngx_tscast_room_trim(ngx_tscast_publisher_t *pub)
+ngx_tscast_room_trim(ngx_tscast_publisher_t *pub, ngx_tscast_feed_t *feed,
+    size_t other)
 {
+    size_t                 buffer;
     uint64_t               to, newest;
     ngx_msec_t             window;
     ngx_tscast_ring_t     *ring;
@@ -42,7 +47,7 @@ ngx_tscast_room_trim(ngx_tscast_publisher_t *pub)
 
     zone = pub->zone;
     sh = zone->sh;
-    ring = &pub->feed->ring;
+    ring = &feed->ring;
 
     if (sh->store.nfree < sh->store.total / 16) {
         ngx_tscast_room_cut(pub);
@@ -54,12 +59,14 @@ ngx_tscast_room_trim(ngx_tscast_publisher_t *pub)
     to = ngx_tscast_ring_older(ring, ngx_current_msec - window);
 
     if (window > NGX_TSCAST_MIN_WINDOW) {
-        newest = ngx_tscast_facts_newest(pub->feed);
+        newest = ngx_tscast_facts_newest(feed);
         to = ngx_min(to, newest);
     }
 
-    if (ring->head - ring->tail > zone->buffer) {
-        to = ngx_max(to, ring->head - zone->buffer);
+    buffer = zone->buffer - ngx_min(other, zone->buffer / 2);
+
+    if (ring->head - ring->tail > buffer) {
+        to = ngx_max(to, ring->head - buffer);
     }
 
     (void) ngx_tscast_ring_retire(ring, to);
@@ -83,14 +90,14 @@ ngx_tscast_room_keyless(ngx_tscast_publisher_t *pub)
 
     ring = &pub->feed->ring;
 
-    newest = pub->nraps ? ngx_tscast_facts_newest(pub->feed) : ring->start;
+    newest = pub->index.n ? ngx_tscast_facts_newest(pub->feed) : ring->start;
 
     if (newest >= ring->tail) {
         return 0;
     }
 
-    return pub->nraps == 1
-           || ngx_current_msec - pub->rap_time[0] > pub->zone->window;
+    return pub->index.n == 1
+           || ngx_current_msec - pub->index.time[0] > pub->zone->window;
 }
 
 
@@ -100,14 +107,14 @@ ngx_tscast_room_keyless(ngx_tscast_publisher_t *pub)
  */
 
 ngx_int_t
-ngx_tscast_room_make(ngx_tscast_publisher_t *pub)
+ngx_tscast_room_make(ngx_tscast_publisher_t *pub, ngx_tscast_feed_t *feed)
 {
     ngx_uint_t          n;
     ngx_tscast_ring_t  *ring;
     ngx_tscast_zone_t  *zone;
 
     zone = pub->zone;
-    ring = &pub->feed->ring;
+    ring = &feed->ring;
 
     ngx_tscast_room_cut(pub);
 

@@ -23,11 +23,6 @@
 #include "ngx_tscast_hub.h"
 
 
-#define NGX_TSCAST_FRAMES  16
-
-/* head, two pieces of the ring, tail */
-#define NGX_TSCAST_PIECES  4
-
 /* the use of a burst for which it is made one piece */
 #define NGX_TSCAST_FLAT    3
 
@@ -35,47 +30,18 @@
 #define NGX_TSCAST_REST    65536
 
 
-typedef struct {
-    ngx_uint_t            first;        /* iovec */
-    ngx_uint_t            last;         /* iovec after it */
-    size_t                size;         /* on the wire */
-    size_t                media;
-    u_char                head[NGX_TSCAST_FRAME_HEAD];
-} ngx_tscast_frame_t;
-
-
-typedef struct {
-
-    /* what it was made for */
-
-    ngx_uint_t            serial;       /* of the section; 0: for nobody */
-    uint64_t              cursor;
-    uint64_t              head;
-    const ngx_tscast_framing_t  *framing;
-    ngx_uint_t            uses;
-
-    ngx_uint_t            nframes;
-    ngx_uint_t            niov;
-    ngx_tscast_frame_t    frames[NGX_TSCAST_FRAMES];
-    struct iovec          iov[NGX_TSCAST_FRAMES * NGX_TSCAST_PIECES];
-} ngx_tscast_burst_t;
-
-
 static size_t ngx_tscast_send_chunk(u_char *p, size_t n);
-static void ngx_tscast_burst_frame(ngx_tscast_burst_t *b,
-    ngx_tscast_viewer_t *v, size_t media);
-static void ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p,
-    size_t n);
-static void ngx_tscast_burst_tail(ngx_tscast_burst_t *b,
-    ngx_tscast_viewer_t *v);
 static ngx_uint_t ngx_tscast_burst_fits(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
-static ngx_int_t ngx_tscast_burst_gather(ngx_tscast_burst_t *b,
+static ngx_int_t ngx_tscast_burst_make(ngx_tscast_burst_t *b,
     ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd, uint64_t head);
+static uint32_t ngx_tscast_burst_base(ngx_tscast_viewer_t *v);
 static void ngx_tscast_burst_flatten(ngx_tscast_burst_t *b,
     struct iovec *flat);
 static ngx_int_t ngx_tscast_burst_send(ngx_tscast_burst_t *b,
-    ngx_tscast_viewer_t *v, size_t *media);
+    ngx_tscast_viewer_t *v);
+static void ngx_tscast_burst_sent(ngx_tscast_viewer_t *v,
+    ngx_tscast_frame_t *f);
 static ngx_int_t ngx_tscast_send_keep(ngx_tscast_viewer_t *v,
     struct iovec *iov, ngx_uint_t n, size_t skip);
 
@@ -109,7 +75,6 @@ ngx_tscast_send_chunk(u_char *p, size_t n)
 ngx_int_t
 ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 {
-    size_t               media;
     uint64_t             head;
     ngx_int_t            rc, sent;
     ngx_tscast_burst_t  *b;
@@ -125,16 +90,14 @@ ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     while (v->cursor < head) {
 
         if (!ngx_tscast_burst_fits(b, v, rd, head)) {
-            rc = ngx_tscast_burst_gather(b, v, rd, head);
+            rc = ngx_tscast_burst_make(b, v, rd, head);
 
             if (b->nframes == 0) {
                 return rc;
             }
         }
 
-        sent = ngx_tscast_burst_send(b, v, &media);
-
-        v->cursor += media;
+        sent = ngx_tscast_burst_send(b, v);
 
         if (sent != NGX_OK) {
             return sent;
@@ -145,12 +108,15 @@ ngx_tscast_send_ring(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 }
 
 
-/* sends n bytes of media, whole packets, as one frame; returns as above */
+/*
+ * Sends n bytes of media, whole packets or tags, as one frame.  Returns as
+ * above; the cursor stays.
+ */
 
 ngx_int_t
 ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n)
 {
-    size_t               media;
+    uint64_t             sent;
     ngx_tscast_burst_t  *b;
 
     if (n == 0) {
@@ -164,66 +130,26 @@ ngx_tscast_send_frame(ngx_tscast_viewer_t *v, u_char *p, size_t n)
     b->nframes = 0;
     b->niov = 0;
 
-    ngx_tscast_burst_frame(b, v, n);
+    (void) ngx_tscast_burst_frame(b, v);
     ngx_tscast_burst_piece(b, p, n);
-    ngx_tscast_burst_tail(b, v);
+    ngx_tscast_burst_close(b, v);
 
-    if (ngx_tscast_burst_send(b, v, &media) == NGX_ERROR) {
+    sent = v->sent;
+
+    if (ngx_tscast_burst_send(b, v) == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    if (media == 0) {
+    if (v->sent == sent) {
 
         if (ngx_tscast_send_keep(v, b->iov, b->niov, 0) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        v->sent += n;
-        v->counters->sent += n;
+        ngx_tscast_burst_sent(v, &b->frames[0]);
     }
 
     return v->blocked ? NGX_AGAIN : NGX_OK;
-}
-
-
-static void
-ngx_tscast_burst_frame(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
-    size_t media)
-{
-    ngx_tscast_frame_t  *f;
-
-    f = &b->frames[b->nframes++];
-
-    f->first = b->niov;
-    f->media = media;
-    f->size = 0;
-
-    if (v->framing->head) {
-        ngx_tscast_burst_piece(b, f->head, v->framing->head(f->head, media));
-    }
-}
-
-
-static void
-ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n)
-{
-    b->iov[b->niov].iov_base = p;
-    b->iov[b->niov].iov_len = n;
-    b->niov++;
-
-    b->frames[b->nframes - 1].size += n;
-}
-
-
-static void
-ngx_tscast_burst_tail(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
-{
-    if (v->framing->tail.len) {
-        ngx_tscast_burst_piece(b, v->framing->tail.data,
-                               v->framing->tail.len);
-    }
-
-    b->frames[b->nframes - 1].last = b->niov;
 }
 
 
@@ -234,24 +160,60 @@ ngx_tscast_burst_fits(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd, uint64_t head)
 {
     return b->serial == rd->serial && b->cursor == v->cursor
-           && b->head == head && b->framing == v->framing;
+           && b->head == head && b->framing == v->framing
+           && b->zero == v->zero && b->base == ngx_tscast_burst_base(v);
 }
 
 
 /* NGX_DECLINED when the bytes after the last frame are gone */
 
 static ngx_int_t
-ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
+ngx_tscast_burst_make(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd, uint64_t head)
 {
-    u_char    *p[2];
-    size_t     n[2], media;
-    uint64_t   offset;
+    ngx_int_t  rc;
 
     b->serial = 0;
     b->uses = 0;
     b->nframes = 0;
     b->niov = 0;
+    b->ntimes = 0;
+
+    b->cursor = v->cursor;
+    b->head = head;
+    b->framing = v->framing;
+    b->zero = v->zero;
+    b->base = ngx_tscast_burst_base(v);
+
+    rc = ngx_tscast_renditions[v->rendition].gather(b, v, rd, head);
+
+    if (rc == NGX_OK) {
+        b->serial = rd->serial;
+    }
+
+    return rc;
+}
+
+
+/* what the pieces depend on: nothing, once a viewer has times of the stream */
+
+static uint32_t
+ngx_tscast_burst_base(ngx_tscast_viewer_t *v)
+{
+    return (v->settled && !v->zero) ? 0 : v->base;
+}
+
+
+/* packets: NGX_DECLINED when the bytes after the last frame are gone */
+
+ngx_int_t
+ngx_tscast_send_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
+    ngx_tscast_reading_t *rd, uint64_t head)
+{
+    u_char              *p[2];
+    size_t               n[2], media;
+    uint64_t             offset;
+    ngx_tscast_frame_t  *f;
 
     offset = v->cursor;
 
@@ -275,24 +237,94 @@ ngx_tscast_burst_gather(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
             }
         }
 
-        ngx_tscast_burst_frame(b, v, media);
+        f = ngx_tscast_burst_frame(b, v);
+
         ngx_tscast_burst_piece(b, p[0], ngx_min(n[0], media));
 
         if (p[1]) {
             ngx_tscast_burst_piece(b, p[1], media - n[0]);
         }
 
-        ngx_tscast_burst_tail(b, v);
+        ngx_tscast_burst_close(b, v);
 
         offset += media;
+        f->next = offset;
     }
 
-    b->serial = rd->serial;
-    b->cursor = v->cursor;
-    b->head = head;
-    b->framing = v->framing;
-
     return NGX_OK;
+}
+
+
+/* begins a frame; without further words the viewer stays where it is */
+
+ngx_tscast_frame_t *
+ngx_tscast_burst_frame(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
+{
+    ngx_tscast_frame_t  *f;
+
+    f = &b->frames[b->nframes++];
+
+    f->first = b->niov;
+    f->size = 0;
+    f->media = 0;
+    f->next = v->cursor;
+    f->tag = v->tag;
+    f->tag_len = v->tag_len;
+    f->time = v->time;
+
+    if (v->framing->head) {
+        b->niov++;
+    }
+
+    return f;
+}
+
+
+void
+ngx_tscast_burst_piece(ngx_tscast_burst_t *b, u_char *p, size_t n)
+{
+    b->iov[b->niov].iov_base = p;
+    b->iov[b->niov].iov_len = n;
+    b->niov++;
+
+    b->frames[b->nframes - 1].media += n;
+}
+
+
+/* the length is known */
+
+void
+ngx_tscast_burst_close(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
+{
+    ngx_tscast_frame_t  *f;
+
+    f = &b->frames[b->nframes - 1];
+
+    f->size = f->media;
+
+    if (v->framing->head) {
+        b->iov[f->first].iov_base = f->head;
+        b->iov[f->first].iov_len = v->framing->head(f->head, f->media);
+
+        f->size += b->iov[f->first].iov_len;
+    }
+
+    if (v->framing->tail.len) {
+        b->iov[b->niov].iov_base = v->framing->tail.data;
+        b->iov[b->niov].iov_len = v->framing->tail.len;
+        b->niov++;
+
+        f->size += v->framing->tail.len;
+    }
+
+    f->last = b->niov;
+}
+
+
+void
+ngx_tscast_burst_cancel(ngx_tscast_burst_t *b)
+{
+    b->niov = b->frames[--b->nframes].first;
 }
 
 
@@ -323,11 +355,10 @@ ngx_tscast_burst_flatten(ngx_tscast_burst_t *b, struct iovec *flat)
 }
 
 
-/* *media is what need not be sent again */
+/* the viewer moves over what need not be sent again */
 
 static ngx_int_t
-ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
-    size_t *media)
+ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v)
 {
     size_t               left;
     ssize_t              n;
@@ -335,8 +366,6 @@ ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
     ngx_uint_t           i;
     struct iovec         flat;
     ngx_tscast_frame_t  *f;
-
-    *media = 0;
 
     if (++b->uses < NGX_TSCAST_FLAT) {
         n = v->send(v, b->iov, b->niov);
@@ -358,12 +387,12 @@ ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
 
         if (left >= f->size) {
             left -= f->size;
-            *media += f->media;
+            ngx_tscast_burst_sent(v, f);
             continue;
         }
 
         if (left) {
-            *media += f->media;
+            ngx_tscast_burst_sent(v, f);
 
             if (ngx_tscast_send_keep(v, &b->iov[f->first],
                                      f->last - f->first, left)
@@ -388,10 +417,20 @@ ngx_tscast_burst_send(ngx_tscast_burst_t *b, ngx_tscast_viewer_t *v,
         rc = NGX_AGAIN;
     }
 
-    v->sent += *media;
-    v->counters->sent += *media;
-
     return rc;
+}
+
+
+static void
+ngx_tscast_burst_sent(ngx_tscast_viewer_t *v, ngx_tscast_frame_t *f)
+{
+    v->cursor = f->next;
+    v->tag = f->tag;
+    v->tag_len = f->tag_len;
+    v->time = f->time;
+
+    v->sent += f->media;
+    v->counters->sent += f->media;
 }
 
 
@@ -635,8 +674,8 @@ ngx_tscast_send_tls(ngx_tscast_viewer_t *v, struct iovec *iov, ngx_uint_t n)
     ngx_chain_t        *cl;
     ngx_connection_t   *c;
 
-    static ngx_buf_t    bufs[NGX_TSCAST_FRAMES * NGX_TSCAST_PIECES];
-    static ngx_chain_t  chain[NGX_TSCAST_FRAMES * NGX_TSCAST_PIECES];
+    static ngx_buf_t    bufs[NGX_TSCAST_IOVS];
+    static ngx_chain_t  chain[NGX_TSCAST_IOVS];
 
     c = v->connection;
 

@@ -25,6 +25,8 @@ static ngx_uint_t ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st,
 static ngx_uint_t ngx_tscast_stream_wanted_locked(ngx_tscast_stream_t *st);
 static void ngx_tscast_feed_expire_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_stream_t *st);
+static ngx_tscast_stream_t *ngx_tscast_stream_new_locked(
+    ngx_tscast_zone_t *zone);
 static void ngx_tscast_feed_free_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_feed_t *feed);
 static void ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
@@ -110,14 +112,9 @@ ngx_tscast_stream_live_locked(ngx_tscast_stream_t *st, ngx_uint_t weak)
 {
     ngx_tscast_feed_t  *feed;
 
-    if (ngx_queue_empty(&st->feeds)) {
-        return 0;
-    }
+    feed = ngx_tscast_stream_last_locked(st);
 
-    feed = ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
-                          queue);
-
-    return !feed->ended && (weak || !feed->weak);
+    return feed && !feed->ended && (weak || !feed->weak);
 }
 
 
@@ -176,7 +173,7 @@ ngx_tscast_stream_next(ngx_tscast_zone_t *zone, ngx_uint_t *i,
     while (*i < zone->sh->nstreams && rc == NGX_DONE) {
         st = zone->sh->streams[(*i)++];
 
-        if (st == NULL
+        if (st == NULL || st->base
             || (wanted ? !ngx_tscast_stream_wanted_locked(st)
                        : !ngx_tscast_stream_live_locked(st, 1)))
         {
@@ -237,10 +234,38 @@ ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name)
         st->asked.nodes = 0;
 
         __atomic_fetch_add(&st->refusals, 1, __ATOMIC_SEQ_CST);
-        ngx_tscast_wake(zone, st);
+        ngx_tscast_stream_wake_locked(zone, st);
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+/* those of its rendition too */
+
+void
+ngx_tscast_stream_wake_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_stream_t *st)
+{
+    ngx_tscast_wake(zone, st);
+
+    if (st->flv) {
+        ngx_tscast_wake(zone, st->flv);
+    }
+}
+
+
+/* the newest feed, or NULL */
+
+ngx_tscast_feed_t *
+ngx_tscast_stream_last_locked(ngx_tscast_stream_t *st)
+{
+    if (ngx_queue_empty(&st->feeds)) {
+        return NULL;
+    }
+
+    return ngx_queue_data(ngx_queue_last(&st->feeds), ngx_tscast_feed_t,
+                          queue);
 }
 
 
@@ -248,6 +273,54 @@ ngx_tscast_stream_refuse(ngx_tscast_zone_t *zone, ngx_str_t *name)
 
 ngx_tscast_stream_t *
 ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_tscast_stream_t  *st;
+
+    st = ngx_tscast_stream_new_locked(zone);
+    if (st == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(st->name, name->data, name->len);
+
+    st->sn.str.len = name->len;
+    st->sn.str.data = st->name;
+    st->sn.node.key = ngx_crc32_short(name->data, name->len);
+
+    ngx_rbtree_insert(&zone->sh->rbtree, &st->sn.node);
+
+    return st;
+}
+
+
+/* the stream's rendition, made if need be; NULL as above */
+
+ngx_tscast_stream_t *
+ngx_tscast_stream_flv_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
+{
+    ngx_tscast_stream_t  *flv;
+
+    if (st->flv) {
+        return st->flv;
+    }
+
+    flv = ngx_tscast_stream_new_locked(zone);
+    if (flv == NULL) {
+        return NULL;
+    }
+
+    flv->base = st;
+    flv->sn.str = st->sn.str;
+    flv->ended_at = ngx_current_msec;
+
+    __atomic_store_n(&st->flv, flv, __ATOMIC_SEQ_CST);
+
+    return flv;
+}
+
+
+static ngx_tscast_stream_t *
+ngx_tscast_stream_new_locked(ngx_tscast_zone_t *zone)
 {
     ngx_uint_t             i;
     ngx_tscast_stream_t   *st;
@@ -270,19 +343,12 @@ ngx_tscast_stream_add_locked(ngx_tscast_zone_t *zone, ngx_str_t *name)
         return NULL;
     }
 
-    ngx_memcpy(st->name, name->data, name->len);
-
-    st->sn.str.len = name->len;
-    st->sn.str.data = st->name;
-    st->sn.node.key = ngx_crc32_short(name->data, name->len);
     st->index = i;
 
     ngx_queue_init(&st->feeds);
 
     __atomic_store_n(&sh->streams[i], st, __ATOMIC_SEQ_CST);
     sh->nstreams = ngx_max(sh->nstreams, i + 1);
-
-    ngx_rbtree_insert(&sh->rbtree, &st->sn.node);
 
     return st;
 }
@@ -396,15 +462,25 @@ ngx_tscast_feed_expire_locked(ngx_tscast_zone_t *zone,
 void
 ngx_tscast_feed_end_locked(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed)
 {
+    ngx_tscast_stream_t  *st;
+
     if (feed->ended) {
         return;
     }
 
+    st = feed->stream;
+
     feed->ended_at = ngx_current_msec;
-    feed->stream->ended_at = ngx_current_msec;
-    feed->stream->left = 0;
+    st->ended_at = ngx_current_msec;
+    st->left = 0;
 
     __atomic_store_n(&feed->ended, 1, __ATOMIC_SEQ_CST);
+
+    feed = st->flv ? ngx_tscast_stream_last_locked(st->flv) : NULL;
+
+    if (feed) {
+        ngx_tscast_feed_end_locked(zone, feed);
+    }
 }
 
 
@@ -450,7 +526,9 @@ ngx_tscast_stream_trim_locked(ngx_tscast_zone_t *zone,
         }
     }
 
-    if (ngx_queue_empty(&st->feeds) && ngx_tscast_mask_empty(&st->interest)) {
+    if (ngx_queue_empty(&st->feeds) && ngx_tscast_mask_empty(&st->interest)
+        && st->flv == NULL)
+    {
         ngx_tscast_stream_free_locked(zone, st);
     }
 }
@@ -538,7 +616,12 @@ ngx_tscast_stream_free_locked(ngx_tscast_zone_t *zone,
         return;
     }
 
-    ngx_rbtree_delete(&zone->sh->rbtree, &st->sn.node);
+    if (st->base) {
+        __atomic_store_n(&st->base->flv, NULL, __ATOMIC_SEQ_CST);
+
+    } else {
+        ngx_rbtree_delete(&zone->sh->rbtree, &st->sn.node);
+    }
 
     zone->sh->nawaited -= st->awaited;
 

@@ -36,6 +36,13 @@
 
 static void ngx_tscast_viewer_unheard(ngx_tscast_viewer_t *v,
     ngx_tscast_zone_t *zone, ngx_str_t *name);
+static ngx_int_t ngx_tscast_viewer_find_locked(ngx_tscast_viewer_t *v,
+    ngx_tscast_zone_t *zone, ngx_str_t *name, ngx_msec_t wait,
+    ngx_tscast_stream_t **found);
+static ngx_int_t ngx_tscast_viewer_fits_locked(ngx_tscast_viewer_t *v,
+    ngx_tscast_stream_t *st);
+static ngx_int_t ngx_tscast_viewer_base(ngx_tscast_viewer_t *v);
+static uint64_t ngx_tscast_viewer_refusals(ngx_tscast_watch_t *w);
 static void ngx_tscast_viewer_await(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_resume(ngx_tscast_viewer_t *v);
@@ -59,16 +66,23 @@ static void ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v);
 static ngx_tscast_ts_tables_t  ngx_tscast_viewer_tables;
 static u_char                  ngx_tscast_viewer_buf[NGX_TSCAST_TS_MAX_START];
 
+static u_char                  ngx_tscast_viewer_unfit[NGX_TSCAST_UNFIT_LEN];
+
+
+const ngx_tscast_rendition_t  ngx_tscast_renditions[] = {
+    { ngx_tscast_viewer_tune, ngx_tscast_send_gather },
+    { ngx_tscast_tags_tune, ngx_tscast_tags_gather }
+};
+
 
 ngx_int_t
 ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     ngx_str_t *name)
 {
-    ngx_str_t               asked;
-    ngx_msec_t              wait;
-    ngx_tscast_watch_t     *w;
-    ngx_tscast_stream_t    *st;
-    ngx_tscast_counters_t  *cnt;
+    ngx_int_t             rc;
+    ngx_msec_t            wait;
+    ngx_tscast_watch_t   *w;
+    ngx_tscast_stream_t  *st;
 
     if (ngx_tscast_stream_check_name(name) != NGX_OK) {
         return NGX_TSCAST_BAD_NAME;
@@ -79,64 +93,34 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     }
 
     wait = 0;
-    cnt = NULL;
 
     if (v->ready && !ngx_tscast_stream_live(zone, name, 1)) {
         wait = ngx_tscast_observe_offered(zone, name);
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
-
-    st = ngx_tscast_stream_find_locked(zone, name);
-
-    if (st && ngx_queue_empty(&st->feeds) && !wait
-        && ngx_tscast_since(st->ended_at) >= ngx_tscast_viewer_linger(v, st))
-    {
-        st = NULL;
-    }
-
-    if (st == NULL && wait) {
-        st = ngx_tscast_stream_await_locked(zone, name);
-    }
-
-    if (st) {
-        cnt = ngx_tscast_counters_get_locked(zone, st, v->door);
-    }
-
-    if (cnt) {
-        ngx_tscast_mask_set(&st->interest, ngx_process_slot);
-        ngx_tscast_counters_join_locked(st, cnt);
-    }
-
-    if (cnt && wait && v->via) {
-        asked.len = v->via->len;
-        asked.data = v->via->data;
-
-        /* more than it holds would be refused elsewhere */
-        (void) ngx_tscast_via_add(&st->asked, &asked);
-    }
-
+    rc = ngx_tscast_viewer_find_locked(v, zone, name, wait, &st);
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    if (st == NULL && wait) {
+    if (rc == NGX_DECLINED) {
         ngx_tscast_viewer_unheard(v, zone, name);
-    }
-
-    if (st == NULL) {
         return NGX_TSCAST_NOT_FOUND;
     }
 
-    if (cnt == NULL) {
+    if (rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, v->log, 0,
-                      "zone \"%V\" has no memory for counters of \"%V\"",
+                      "zone \"%V\" has no memory for viewers of \"%V\"",
                       &zone->name, name);
-        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     w = ngx_tscast_watch_get(zone, st);
 
     if (w == NULL) {
-        cnt->viewers--;
+        v->counters->viewers--;
 
         ngx_shmtx_lock(&zone->shpool->mutex);
         ngx_tscast_mask_clear(&st->interest, ngx_process_slot);
@@ -144,8 +128,6 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
 
         return NGX_ERROR;
     }
-
-    v->counters = cnt;
 
     if (ngx_tscast_watch_enter(w, v) != NGX_OK) {
         return NGX_ERROR;
@@ -165,7 +147,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
         v->last_id = w->last_id;
 
         v->pending = 1;
-        v->refusals = __atomic_load_n(&st->refusals, __ATOMIC_SEQ_CST);
+        v->refusals = ngx_tscast_viewer_refusals(w);
         v->deadline = ngx_current_msec + wait;
 
         ngx_tscast_watch_linger(w, wait);
@@ -200,6 +182,146 @@ ngx_tscast_viewer_unheard(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
 }
 
 
+/*
+ * The stream, or its rendition, with the interest of this worker set, and the
+ * counters of the stream in v->counters.  NGX_ERROR: the slab is full,
+ * NGX_DECLINED: too many are waited for.
+ */
+
+static ngx_int_t
+ngx_tscast_viewer_find_locked(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
+    ngx_str_t *name, ngx_msec_t wait, ngx_tscast_stream_t **found)
+{
+    ngx_str_t             asked;
+    ngx_tscast_stream_t  *st, *base;
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+
+    if (st && ngx_queue_empty(&st->feeds) && !wait
+        && ngx_tscast_since(st->ended_at) >= ngx_tscast_viewer_linger(v, st))
+    {
+        st = NULL;
+    }
+
+    if (st == NULL && !wait) {
+        return NGX_TSCAST_NOT_FOUND;
+    }
+
+    if (st == NULL) {
+        st = ngx_tscast_stream_await_locked(zone, name);
+
+        if (st == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (ngx_tscast_viewer_fits_locked(v, st) != NGX_OK) {
+        return NGX_TSCAST_UNFIT;
+    }
+
+    v->counters = ngx_tscast_counters_get_locked(zone, st, v->door);
+
+    if (v->counters == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (wait && v->via) {
+        asked.len = v->via->len;
+        asked.data = v->via->data;
+
+        /* more than it holds would be refused elsewhere */
+        (void) ngx_tscast_via_add(&st->asked, &asked);
+    }
+
+    base = st;
+
+    if (v->rendition == NGX_TSCAST_FLV) {
+        st = ngx_tscast_stream_flv_locked(zone, base);
+
+        if (st == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_tscast_mask_set(&st->interest, ngx_process_slot);
+    ngx_tscast_counters_join_locked(base, v->counters);
+
+    *found = st;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK, or NGX_TSCAST_UNFIT with v->unfit */
+
+static ngx_int_t
+ngx_tscast_viewer_fits_locked(ngx_tscast_viewer_t *v, ngx_tscast_stream_t *st)
+{
+    ngx_tscast_feed_t  *feed;
+
+    feed = ngx_tscast_stream_last_locked(st);
+
+    if (v->rendition != NGX_TSCAST_FLV || feed == NULL
+        || feed->unfit[0] == '\0')
+    {
+        return NGX_OK;
+    }
+
+    ngx_memcpy(ngx_tscast_viewer_unfit, feed->unfit, NGX_TSCAST_UNFIT_LEN);
+
+    v->unfit.data = ngx_tscast_viewer_unfit;
+    v->unfit.len = ngx_strlen(ngx_tscast_viewer_unfit);
+
+    return NGX_TSCAST_UNFIT;
+}
+
+
+/*
+ * For a viewer of a rendition without a feed: NGX_OK when the stream has a
+ * publisher that is to make it, NGX_TSCAST_UNFIT, or NGX_DECLINED.
+ */
+
+static ngx_int_t
+ngx_tscast_viewer_base(ngx_tscast_viewer_t *v)
+{
+    ngx_int_t             rc;
+    ngx_tscast_feed_t    *feed;
+    ngx_tscast_zone_t    *zone;
+    ngx_tscast_stream_t  *st;
+
+    zone = v->group->watch->zone;
+    st = v->group->watch->stream->base;
+
+    if (st == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    feed = ngx_tscast_stream_last_locked(st);
+    rc = NGX_DECLINED;
+
+    if (feed && !feed->ended) {
+        rc = ngx_tscast_viewer_fits_locked(v, st);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
+}
+
+
+static uint64_t
+ngx_tscast_viewer_refusals(ngx_tscast_watch_t *w)
+{
+    ngx_tscast_stream_t  *st;
+
+    st = w->stream->base ? w->stream->base : w->stream;
+
+    return __atomic_load_n(&st->refusals, __ATOMIC_SEQ_CST);
+}
+
+
 /* until the stream is there, or is known not to come */
 
 static void
@@ -215,10 +337,11 @@ ngx_tscast_viewer_await(ngx_tscast_viewer_t *v)
     if (ngx_tscast_watch_after(w, v->last_id)) {
         rc = NGX_OK;
 
-    } else if (__atomic_load_n(&w->stream->refusals, __ATOMIC_SEQ_CST)
-               != v->refusals)
-    {
+    } else if (ngx_tscast_viewer_refusals(w) != v->refusals) {
         rc = NGX_TSCAST_NOT_FOUND;
+
+    } else if (ngx_tscast_viewer_base(v) == NGX_TSCAST_UNFIT) {
+        rc = NGX_TSCAST_UNFIT;
 
     } else if (left <= 0) {
         rc = NGX_TSCAST_TIMED_OUT;
@@ -274,7 +397,9 @@ ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v)
                     ? ngx_tscast_ring_head(ring)
                     : ngx_tscast_ring_tail(ring);
 
-    if (v->start == NGX_TSCAST_START_OLDEST && v->cursor == ring->start) {
+    if (v->start == NGX_TSCAST_START_OLDEST && v->cursor == ring->start
+        && v->rendition == NGX_TSCAST_TS)
+    {
         /* nothing is missing */
         v->wait = 0;
     }
@@ -354,7 +479,7 @@ ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
         rc = NGX_OK;
 
         if (v->wait) {
-            rc = ngx_tscast_viewer_tune(v, rd);
+            rc = ngx_tscast_renditions[v->rendition].tune(v, rd);
         }
 
         if (rc == NGX_OK) {
@@ -455,10 +580,11 @@ ngx_tscast_viewer_done(ngx_tscast_reading_t *rd)
 static ngx_int_t
 ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
 {
-    uint64_t             former;
-    ngx_msec_t           ended, linger;
-    ngx_tscast_ref_t    *ref;
-    ngx_tscast_watch_t  *w;
+    uint64_t              former;
+    ngx_msec_t            ended, linger;
+    ngx_tscast_ref_t     *ref;
+    ngx_tscast_watch_t   *w;
+    ngx_tscast_stream_t  *st;
 
     w = v->group->watch;
 
@@ -485,8 +611,25 @@ ngx_tscast_viewer_next_feed(ngx_tscast_viewer_t *v)
         return NGX_OK;
     }
 
-    ended = ngx_tscast_since(w->stream->ended_at);
-    linger = ngx_tscast_viewer_linger(v, w->stream);
+    switch (ngx_tscast_viewer_base(v)) {
+
+    case NGX_OK:
+        /* it will be made */
+        return NGX_AGAIN;
+
+    case NGX_TSCAST_UNFIT:
+        ngx_log_error(NGX_LOG_INFO, v->log, 0,
+                      "stream \"%V\" has %V now, which is not for FLV",
+                      &w->stream->sn.str, &v->unfit);
+
+        v->close(v, NGX_OK);
+        return NGX_AGAIN;
+    }
+
+    st = w->stream->base ? w->stream->base : w->stream;
+
+    ended = ngx_tscast_since(st->ended_at);
+    linger = ngx_tscast_viewer_linger(v, st);
 
     if (ended >= linger) {
         v->close(v, NGX_OK);
@@ -540,13 +683,7 @@ ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
         return NGX_AGAIN;
     }
 
-    if (v->broken && !v->first) {
-        v->counters->skipped += rap.offset - v->cursor;
-
-        ngx_log_error(NGX_LOG_INFO, v->log, 0,
-                      "viewer of \"%V\" skips %uL bytes",
-                      &rd->feed->stream->sn.str, rap.offset - v->cursor);
-    }
+    ngx_tscast_viewer_skip(v, rd, rap.offset);
 
     len = ngx_tscast_ts_start(ngx_tscast_viewer_buf,
                               &ngx_tscast_viewer_tables, &rap, v->broken);
@@ -556,6 +693,22 @@ ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     v->broken = 0;
 
     return ngx_tscast_send_frame(v, ngx_tscast_viewer_buf, len);
+}
+
+
+/* what has passed a slow viewer is counted once it goes on */
+
+void
+ngx_tscast_viewer_skip(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd,
+    uint64_t offset)
+{
+    if (v->broken && !v->first) {
+        v->counters->skipped += offset - v->cursor;
+
+        ngx_log_error(NGX_LOG_INFO, v->log, 0,
+                      "viewer of \"%V\" skips %uL bytes",
+                      &rd->feed->stream->sn.str, offset - v->cursor);
+    }
 }
 
 
@@ -597,6 +750,11 @@ ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     v->wait = 1;
     v->first = 0;
     v->broken = 1;
+
+    if (v->cursor < v->tag) {
+        v->owed = v->tag - v->cursor;
+        v->tag = v->cursor;
+    }
 
     /* look again: the view may be older than what has passed us */
 

@@ -49,7 +49,7 @@ ngx_tscast_vitals_write(ngx_tscast_publisher_t *pub)
 
     v->received = pub->received;
     v->raps = (pub->raps != 0);
-    v->rap_at = pub->rap_time[0];
+    v->rap_at = pub->index.time[0];
     v->gop = pub->gop;
     v->oldest = ngx_tscast_ring_oldest(&feed->ring, ngx_current_msec);
 

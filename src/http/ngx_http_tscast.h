@@ -37,6 +37,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_tscast_address_t  address;
+    ngx_uint_t                 format;
+    ngx_uint_t                 flv_time;
     ngx_uint_t                 start;
     ngx_uint_t                 lag;
     ngx_msec_t                 flush;

@@ -448,6 +448,8 @@ ngx_http_tscast_play_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    pcf->format = NGX_TSCAST_TS;
+    pcf->flv_time = NGX_TSCAST_FLV_ZERO;
     pcf->start = NGX_TSCAST_START_KEY;
     pcf->lag = NGX_TSCAST_LAG_SKIP;
     pcf->flush = 30;
@@ -462,9 +464,16 @@ ngx_http_tscast_play_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_tscast_param_play(&value[i], &pcf->start, &pcf->lag,
-                                  &pcf->flush, &pcf->linger)
-            == NGX_OK)
+        if (ngx_tscast_param_enum(&value[i], "format=",
+                                  ngx_tscast_format_values, &pcf->format)
+            == NGX_OK
+            || ngx_tscast_param_enum(&value[i], "flv_time=",
+                                     ngx_tscast_flv_time_values,
+                                     &pcf->flv_time)
+               == NGX_OK
+            || ngx_tscast_param_play(&value[i], &pcf->start, &pcf->lag,
+                                     &pcf->flush, &pcf->linger)
+               == NGX_OK)
         {
             continue;
         }

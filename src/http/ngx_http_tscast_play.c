@@ -19,6 +19,10 @@
 #include "ngx_http_tscast.h"
 
 
+/* not among the core's names */
+#define NGX_HTTP_TSCAST_NOT_ACCEPTABLE  406
+
+
 static void ngx_http_tscast_play_ready(ngx_tscast_viewer_t *v, ngx_int_t rc);
 static ngx_int_t ngx_http_tscast_play_answer(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx);
@@ -27,6 +31,8 @@ static ngx_int_t ngx_http_tscast_play_join(ngx_http_request_t *r,
     ngx_uint_t websocket);
 static ngx_int_t ngx_http_tscast_play_refuse(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_http_tscast_play_unfit(ngx_http_request_t *r,
+    ngx_str_t *unfit);
 static ngx_int_t ngx_http_tscast_play_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tscast_play_flush(ngx_http_request_t *r,
     ngx_http_tscast_ctx_t *ctx);
@@ -83,6 +89,9 @@ ngx_http_tscast_play(ngx_http_request_t *r, ngx_http_tscast_play_conf_t *pcf)
 
     } else if (rc == NGX_OK) {
         rc = ngx_http_tscast_play_answer(r, ctx);
+
+    } else if (rc == NGX_HTTP_TSCAST_NOT_ACCEPTABLE) {
+        rc = ngx_http_tscast_play_unfit(r, &ctx->viewer->unfit);
     }
 
     if (rc == NGX_DONE) {
@@ -106,6 +115,10 @@ ngx_http_tscast_play_ready(ngx_tscast_viewer_t *v, ngx_int_t rc)
 
     rc = (rc == NGX_OK) ? ngx_http_tscast_play_answer(r, ctx)
                         : ngx_http_tscast_play_refuse(r, ctx, rc);
+
+    if (rc == NGX_HTTP_TSCAST_NOT_ACCEPTABLE) {
+        rc = ngx_http_tscast_play_unfit(r, &v->unfit);
+    }
 
     if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
@@ -211,6 +224,8 @@ ngx_http_tscast_play_join(ngx_http_request_t *r,
     v->away = ngx_http_tscast_play_away;
     v->ready = ngx_http_tscast_play_ready;
     v->door = websocket ? NGX_TSCAST_DOOR_WEBSOCKET : NGX_TSCAST_DOOR_HTTP;
+    v->rendition = pcf->format;
+    v->zero = pcf->flv_time;
     v->start = pcf->start;
     v->lag = pcf->lag;
     v->flush = pcf->flush;
@@ -261,6 +276,12 @@ ngx_http_tscast_play_refuse(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
                       "there is no stream \"%V/%V\"", zone, &ctx->name);
         return NGX_HTTP_NOT_FOUND;
 
+    case NGX_TSCAST_UNFIT:
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "stream \"%V/%V\" has %V, which is not for FLV", zone,
+                      &ctx->name, &ctx->viewer->unfit);
+        return NGX_HTTP_TSCAST_NOT_ACCEPTABLE;
+
     case NGX_TSCAST_TIMED_OUT:
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "stream \"%V/%V\" could not be fetched in time", zone,
@@ -270,6 +291,32 @@ ngx_http_tscast_play_refuse(ngx_http_request_t *r, ngx_http_tscast_ctx_t *ctx,
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+}
+
+
+/* says what it is that FLV does not have */
+
+static ngx_int_t
+ngx_http_tscast_play_unfit(ngx_http_request_t *r, ngx_str_t *unfit)
+{
+    ngx_str_t                 type;
+    ngx_http_complex_value_t  cv;
+
+    ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
+
+    cv.value.data = ngx_pnalloc(r->pool, unfit->len
+                                         + sizeof(" is not for FLV" CRLF) - 1);
+    if (cv.value.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cv.value.len = ngx_sprintf(cv.value.data, "%V is not for FLV" CRLF, unfit)
+                   - cv.value.data;
+
+    ngx_str_set(&type, "text/plain");
+
+    return ngx_http_send_response(r, NGX_HTTP_TSCAST_NOT_ACCEPTABLE,
+                                  &type, &cv);
 }
 
 
@@ -292,7 +339,14 @@ ngx_http_tscast_play_header(ngx_http_request_t *r)
     }
 
     r->headers_out.status = NGX_HTTP_OK;
-    ngx_str_set(&r->headers_out.content_type, "video/mp2t");
+
+    if (ctx->viewer->rendition == NGX_TSCAST_FLV) {
+        ngx_str_set(&r->headers_out.content_type, "video/x-flv");
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "video/mp2t");
+    }
+
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     ngx_http_clear_content_length(r);
 

@@ -59,6 +59,7 @@ BEGIN {
 use TSCast::Check;
 use TSCast::Datagrams;
 use TSCast::DNS;
+use TSCast::FLV;
 use TSCast::HTTP2;
 use TSCast::Net;
 use TSCast::Netns;

@@ -26,6 +26,9 @@
 #include "ngx_tscast_hub.h"
 
 
+volatile ngx_msec_t  ngx_current_msec;
+
+
 typedef struct {
     ngx_tscast_feed_t   feed;
     ngx_uint_t          stop;

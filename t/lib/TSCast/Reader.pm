@@ -24,6 +24,7 @@ package TSCast::Reader;
 #     pong       1: pings are answered
 #     answer     1: a close is answered
 #     slow       bytes read at a time at most
+#     flv        1: what comes is FLV, {check} a TSCast::Tags
 #
 # What it has:
 #
@@ -47,6 +48,7 @@ use IO::Poll qw(POLLIN);
 use Time::HiRes qw(time);
 
 use TSCast::Check;
+use TSCast::Tags;
 use TSCast::Net;
 use TSCast::WebSocket;
 
@@ -101,8 +103,9 @@ sub _new {
         %opt,
         buf => '', body => '', bytes => 0, pings => [], pongs => [],
         faults => [], messages => 0, largest => 0,
-        check => TSCast::Check->new,
     }, $class;
+
+    $self->{check} = $self->{flv} ? TSCast::Tags->new : TSCast::Check->new;
 
     $self->{sock} ||= TSCast::Net::dial($self->{port},
                                         rcvbuf => $self->{rcvbuf});
@@ -381,7 +384,8 @@ sub _ws {
                 if length $payload > $self->{largest};
 
             push @{$self->{faults}}, 'message is not of whole packets'
-                if length($payload) % 188 && @{$self->{faults}} < 10;
+                if !$self->{flv} && length($payload) % 188
+                   && @{$self->{faults}} < 10;
 
             $self->_take($payload);
 

@@ -41,7 +41,7 @@ my %STREAM_TYPE = (h264 => 0x1b, hevc => 0x24, mpeg2 => 0x02);
 
 my %KEY = (
     h264 => "\0\0\0\1\x09\x10"                       # access unit delimiter
-            . "\0\0\0\1\x67\x42\xc0\x1e\xd9\x01\xe0\x89"
+            . "\0\0\0\1\x67\x42\xc0\x1e\xda\x05\x07\xe4"   # 320 x 240
             . "\0\0\0\1\x68\xce\x3c\x80"
             . "\0\0\0\1\x65\x88\x84",                # IDR slice, I
     hevc => "\0\0\0\1\x46\x01\x10"
