@@ -43,6 +43,9 @@ END_OF_CONF
     server => <<"END_OF_CONF",
         location ~ ^/push/(?<stream>.+)\$ { tscast_ingest live/\$stream; }
         location ~ ^/live/(?<stream>.+)\\.ts\$ { tscast_play live/\$stream; }
+        location ~ ^/live/(?<stream>.+)\\.flv\$ {
+            tscast_play live/\$stream format=flv;
+        }
         location ~ ^/short/(?<stream>.+)\\.ts\$ {
             tscast_play live/\$stream linger=1s;
         }

@@ -34,7 +34,14 @@ export function nameOf(address) {
     return address.replace(/^\w+:\/\/[^/]*/, '')
                   .replace(/^\/+/, '')
                   .replace(/[?#].*$/, '')
-                  .replace(/\.ts$/, '');
+                  .replace(/\.(ts|flv)$/, '');
+}
+
+
+/* FLV, or else packets of a transport stream */
+
+export function isFlv(url) {
+    return url.pathname.endsWith('.flv');
 }
 
 
@@ -60,7 +67,7 @@ export function commandsFor(address, old, origin) {
         ['Watch with VLC',
          `vlc --network-caching=300 ${from}`],
         ['Record as it is',
-         `ffmpeg -i ${from} -c copy recording.ts`],
+         `ffmpeg -i ${from} -c copy recording.${isFlv(play) ? 'flv' : 'ts'}`],
         ['Publish a test picture',
          `ffmpeg ${picture} ${codecs} -pes_payload_size 0 -f mpegts ${push}`],
         ['Publish a file, for ever',
@@ -87,5 +94,5 @@ function hasScheme(address) {
 function pathOf(address) {
     const path = `/${address.replace(/^\/+/, '')}`;
 
-    return path.endsWith('.ts') ? path : `${path}.ts`;
+    return /\.(ts|flv)$/.test(path) ? path : `${path}.ts`;
 }

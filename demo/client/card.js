@@ -7,10 +7,11 @@
  * what is measured. A connection that ends is made again.
  */
 
-import { commandsFor, nameOf, streamUrl, transportOf } from './address.js';
+import { commandsFor, isFlv, nameOf, streamUrl, transportOf }
+    from './address.js';
 import { connect } from './transport.js';
 import { Inspector, PACKET } from './ts.js';
-import { viewFor } from './views.js';
+import { viewFor, viewForFlv } from './views.js';
 
 const STATES = {
     'connecting':  ['Connecting', 'Asking the server for the stream.'],
@@ -19,6 +20,7 @@ const STATES = {
     'blocked':     ['Press to play', 'The browser wants a click first.'],
     'no-picture':  ['No picture', 'Data arrives that the player cannot show.'],
     'not-found':   ['Stream not found', 'Nobody publishes it now.'],
+    'not-flv':     ['Not for FLV', 'The stream has a codec that FLV has not.'],
     'refused':     ['Not allowed', 'The server refuses this stream.'],
     'ended':       ['Stream ended', 'The publisher has left.'],
     'lost':        ['Connection lost', 'The server closed the connection.'],
@@ -43,6 +45,7 @@ export class Card {
     view = null;
 
     #inspector = new Inspector();
+    #flv = false;
     #close = null;
     #retry = null;
     #failures = 0;
@@ -75,6 +78,7 @@ export class Card {
         }
 
         this.#setState('connecting');
+        this.#flv = isFlv(url);
 
         this.#close = connect(url, {
             open: () => this.#setState('waiting'),
@@ -102,6 +106,14 @@ export class Card {
 
         this.received += bytes.length;
         this.heard = performance.now();
+
+        if (this.#flv) {
+            if (this.view || this.#makeView()) {
+                this.view.push(bytes);
+            }
+
+            return;
+        }
 
         for (let i = 0; i < bytes.length; i += PACKET) {
             if (this.#inspector.look(bytes.subarray(i, i + PACKET))) {
@@ -141,7 +153,8 @@ export class Card {
         };
 
         try {
-            view = viewFor(this.#inspector, options);
+            view = this.#flv ? viewForFlv(options)
+                             : viewFor(this.#inspector, options);
 
         } catch (error) {
             this.#tryLater('failed', error.message);
@@ -266,7 +279,8 @@ export class Card {
         parts.form.elements.transport.value = this.transport;
 
         parts.player.textContent = view
-            ? `${this.#inspector.codecs}, by ${view.name}` : '';
+            ? `${this.#flv ? 'FLV' : this.#inspector.codecs}, by ${view.name}`
+            : '';
 
         parts.meaning.textContent = view?.delayMeans ?? 'in the player';
         parts.meaning.title = view?.delayDetail ?? '';

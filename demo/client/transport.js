@@ -6,18 +6,21 @@
  * One live connection, by WebSocket or HTTP as the scheme of its URL says.
  *
  * on.open()       the server has accepted
- * on.data(bytes)  whole transport stream packets
- * on.end(reason)  once: 'ended', 'lost', 'not-found', 'refused', 'unreachable'
+ * on.data(bytes)  whole transport stream packets, or FLV cut anywhere
+ * on.end(reason)  once: 'ended', 'lost', 'not-found', 'not-flv', 'refused',
+ *                 'unreachable'
  *
  * Returns a function that closes the connection; nothing is called after it.
  */
 
+import { isFlv } from './address.js';
 import { Aligner } from './ts.js';
 
 export function connect(url, on) {
     const aligner = new Aligner();
     const abort = new AbortController();
-    const receive = (bytes) => on.data(aligner.align(bytes));
+    const receive = isFlv(url) ? on.data
+                               : (bytes) => on.data(aligner.align(bytes));
 
     const run = url.protocol.startsWith('ws') ? overWebSocket : overHttp;
 
@@ -124,6 +127,8 @@ function reasonOf(status) {
         return 'refused';
     case 404:
         return 'not-found';
+    case 406:
+        return 'not-flv';
     default:
         return 'lost';
     }

@@ -4,7 +4,7 @@
 
 /*
  * The two players behind one interface: a view is fed with whole transport
- * stream packets and shows them in its element.
+ * stream packets, or with FLV, and shows them in its element.
  *
  * onError()           the player gives up
  * onBlocked()         the browser wants a click before it plays
@@ -18,6 +18,13 @@
  */
 
 /* global mpegts, JSMpeg */
+
+
+/* FLV has what browsers decode */
+
+export function viewForFlv(options) {
+    return new MpegtsView(options, 'flv');
+}
 
 
 /* picks a player by what the stream carries */
@@ -45,7 +52,7 @@ class MpegtsView {
     #loader = null;
     #waiting = [];
 
-    constructor({ muted, onError, onBlocked }) {
+    constructor({ muted, onError, onBlocked }, type = 'mpegts') {
         const view = this;
 
         mpegts.LoggingControl.applyConfig({
@@ -82,7 +89,7 @@ class MpegtsView {
         }
 
         this.player = mpegts.createPlayer({
-            type: 'mpegts',
+            type,
             isLive: true,
             url: 'live',
         }, {

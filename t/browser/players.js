@@ -272,6 +272,7 @@ async function main() {
 
     let test1 = publish('test', 'test');
     const mpeg1 = publish('mpeg1', 'mpeg1');
+    let asFlv = publish('flv', 'test');
 
     /* the browser's own rules for autoplay hold */
 
@@ -374,6 +375,36 @@ async function main() {
         await plays(left, 'canvas', 'mpeg1');
     });
 
+    const flv = await open(browser, '/?stream=live/flv.flv');
+
+    await test('mpegts.js plays live/flv.flv by WebSocket', async () => {
+        await plays(card(flv), 'video', 'test');
+        same(flv.sockets.includes(`${ws}/live/flv.flv`), true, 'a WebSocket');
+        await card(flv).getByText('FLV, by mpegts.js').waitFor();
+        await measures(card(flv));
+    });
+
+    await test('mpegts.js plays live/flv.flv by HTTP', async () => {
+        await card(flv).getByRole('radio', { name: 'HTTP' }).check();
+        await plays(card(flv), 'video', 'test');
+        same(flv.requests.includes(`${base}/live/flv.flv`), true, 'a request');
+    });
+
+    await test('FLV goes on when its publisher comes again', async () => {
+        await stop(asFlv, 'SIGTERM');
+        await reaches(card(flv), 'waiting');
+
+        asFlv = publish('flv', 'test');
+        await plays(card(flv), 'video', 'test');
+    });
+
+    await test('a stream that FLV does not have', async () => {
+        await card(flv).getByLabel('Stream').fill('live/mpeg1.flv');
+        await card(flv).getByLabel('Stream').press('Enter');
+        await reaches(card(flv), 'not-flv');
+    });
+
+    await flv.close();
     await page.close();
 
     const phone = await open(browser, '/?stream=live/nobody', {
@@ -419,6 +450,7 @@ async function main() {
     await browser.close();
     await stop(test1, 'SIGTERM');
     await stop(mpeg1, 'SIGTERM');
+    await stop(asFlv, 'SIGTERM');
 }
 
 
