@@ -86,6 +86,7 @@ typedef struct {
     long            viewers;
     long            streams;
     long            websocket;
+    long            raw;          /* media is counted and not looked at */
     long            tls;
     long            spread;       /* viewers on each loopback address */
     long            joins;        /* a second */

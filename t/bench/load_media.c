@@ -152,6 +152,10 @@ load_media(load_viewer_t *v, u_char *p, size_t n, uint64_t now)
         v->first = now;
     }
 
+    if (load.raw) {
+        return;
+    }
+
     while (n) {
 
         if (v->skip) {

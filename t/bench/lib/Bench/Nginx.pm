@@ -157,6 +157,14 @@ sub tscast {
             tscast_play live/\$stream $flush;
         }
 
+        location ~ ^/flv/(?<stream>[\\w.-]+)\$ {
+            tscast_play live/\$stream format=flv $flush;
+        }
+
+        location ~ ^/same/(?<stream>[\\w.-]+)\$ {
+            tscast_play live/\$stream format=flv flv_time=stream $flush;
+        }
+
         location ~ ^/idle/(?<stream>[\\w.-]+)\$ {
             limit_rate 1;
             limit_rate_after 512;
