@@ -5,9 +5,9 @@ package Bench::Nginx;
 # An nginx for one run of a scenario.
 #
 # Options: build, binary, prefix, port; workers, pin (the worker on the first
-# core), flush, zone, window, links (lines of the block), tls, ktls, tuned
-# (request_pool_size; sets others that save memory as well), nchan (its module's
-# path: Nchan, not tscast).
+# core), core (on another one), flush, zone, window, links (lines of the block),
+# tls, ktls, tuned (request_pool_size; sets others that save memory as well),
+# nchan (its module's path: Nchan, not tscast).
 
 use strict;
 use warnings;
@@ -68,6 +68,9 @@ sub conf {
 
     if ($self->{pin} && $workers == 1 && Bench::Proc::cores() > 1) {
         $main .= "worker_cpu_affinity 01;\n";
+
+    } elsif ($self->{core} && Bench::Proc::cores() > 1) {
+        $main .= "worker_cpu_affinity 10;\n";
     }
 
     # an idle nginx accepts most connections on one worker
