@@ -207,6 +207,9 @@ sub live {
     my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
     $p->send($own->frame) for 1 .. 10;
 
+    # who asks earlier brings a link
+
+    ok($ngx->wait_log(qr/stream "live\/cam" is published/, 5), 'it is there');
     ok($ngx->wait_stream('/live/cam'), 'a stream of this node');
 
     my $v = viewer($ngx, '/live/cam');

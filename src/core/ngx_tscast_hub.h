@@ -420,6 +420,8 @@ ngx_int_t ngx_tscast_room_make(ngx_tscast_publisher_t *pub,
     ngx_tscast_feed_t *feed);
 ngx_int_t ngx_tscast_room_lose(ngx_tscast_publisher_t *pub, size_t n);
 void ngx_tscast_room_log(ngx_tscast_publisher_t *pub, ngx_str_t *name);
+void ngx_tscast_room_unheard(ngx_tscast_viewer_t *v,
+    ngx_tscast_zone_t *zone, ngx_str_t *name);
 ngx_uint_t ngx_tscast_room_often(ngx_tscast_often_t *often);
 
 /* ngx_tscast_facts.c */

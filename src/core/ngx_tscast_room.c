@@ -243,3 +243,23 @@ ngx_tscast_room_often(ngx_tscast_often_t *often)
 
     return n;
 }
+
+
+/* there is no place for a stream of that name */
+
+void
+ngx_tscast_room_unheard(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
+    ngx_str_t *name)
+{
+    ngx_uint_t  n;
+
+    n = ngx_tscast_room_often(&zone->sh->unheard);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, v->log, 0,
+                      "too many streams of zone \"%V\" are waited for, "
+                      "no link is asked for \"%V\", "
+                      "%ui times since the last such line",
+                      &zone->name, name, n);
+    }
+}

@@ -34,8 +34,6 @@
 #define NGX_TSCAST_HEIR      5000
 
 
-static void ngx_tscast_viewer_unheard(ngx_tscast_viewer_t *v,
-    ngx_tscast_zone_t *zone, ngx_str_t *name);
 static ngx_int_t ngx_tscast_viewer_find_locked(ngx_tscast_viewer_t *v,
     ngx_tscast_zone_t *zone, ngx_str_t *name, ngx_msec_t wait,
     ngx_tscast_stream_t **found);
@@ -103,7 +101,7 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     if (rc == NGX_DECLINED) {
-        ngx_tscast_viewer_unheard(v, zone, name);
+        ngx_tscast_room_unheard(v, zone, name);
         return NGX_TSCAST_NOT_FOUND;
     }
 
@@ -159,26 +157,6 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     ngx_tscast_viewer_begin(v);
 
     return NGX_OK;
-}
-
-
-/* there is no place for a stream of that name */
-
-static void
-ngx_tscast_viewer_unheard(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
-    ngx_str_t *name)
-{
-    ngx_uint_t  n;
-
-    n = ngx_tscast_room_often(&zone->sh->unheard);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_WARN, v->log, 0,
-                      "too many streams of zone \"%V\" are waited for, "
-                      "no link is asked for \"%V\", "
-                      "%ui times since the last such line",
-                      &zone->name, name, n);
-    }
 }
 
 
