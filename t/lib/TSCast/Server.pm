@@ -14,14 +14,15 @@ package TSCast::Server;
 #     $s->end;
 #
 # When the sub returns, the connection is closed.  Options: port, host (the
-# address that it listens on, 127.0.0.1), raw (no request is read).
+# address that it listens on, 127.0.0.1), raw (no request is read), rcvbuf (the
+# connections' receive buffer).
 
 use strict;
 use warnings;
 
 use File::Temp qw(tempfile);
 use IO::Socket::IP;
-use Socket qw(SOL_SOCKET SO_REUSEADDR SOCK_STREAM);
+use Socket qw(SOL_SOCKET SO_RCVBUF SO_REUSEADDR SOCK_STREAM);
 
 use TSCast::Net;
 use TSCast::Publisher;
@@ -40,6 +41,8 @@ sub new {
         LocalHost => $opt{host} // '127.0.0.1', LocalPort => $self->{port},
         Type => SOCK_STREAM, Listen => 16, ReuseAddr => 1,
     ) or die "cannot listen: $@";
+
+    $listen->setsockopt(SOL_SOCKET, SO_RCVBUF, $opt{rcvbuf}) if $opt{rcvbuf};
 
     $self->{pid} = TSCast::Publisher::background(sub {
         _run($listen, $code, $log, $opt{raw});
