@@ -186,6 +186,7 @@ struct ngx_tscast_viewer_s {
 
     ngx_tscast_send_pt      send;
     const ngx_tscast_framing_t  *framing;
+    ngx_uint_t              zero;       /* NGX_TSCAST_FLV_* */
 
     /* read by the door */
 
@@ -203,7 +204,6 @@ struct ngx_tscast_viewer_s {
     ngx_tscast_ready_pt     ready;      /* NULL: does not wait for a stream */
     ngx_tscast_door_e       door;
     ngx_uint_t              rendition;  /* NGX_TSCAST_TS or FLV */
-    ngx_uint_t              zero;       /* NGX_TSCAST_FLV_* */
     ngx_uint_t              start;      /* NGX_TSCAST_START_* */
     ngx_tscast_place_t      place;      /* of START_AT and START_EXACT */
     ngx_tscast_via_t       *via;        /* nodes that ask, or NULL */
