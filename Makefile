@@ -242,4 +242,6 @@ test: all
 bench: all
 	@$(MAKE) -s --no-print-directory -C t/bench OUT=$(build)/bench \
 		CC=$(call quote,$(CC)) NGX_INC=$(call quote,$(includes:%=-I%))
+	@$(unit_make) -s --no-print-directory OUT=$(build)/unit \
+		CFLAGS=$(call quote,$(unit_cflags)) $(build)/unit/ts_flv
 	@TSCAST_BUILD=$(build) t/bench/run $(ONLY)
