@@ -468,3 +468,16 @@ qr{"ssl_verify" directive is duplicate}
 --- must_die
 --- error_log eval
 qr{"ssl_trusted_certificate" directive is duplicate}
+
+
+
+=== TEST 34: a variable whose name begins so
+--- main_config
+    tscast {
+        zone live 4m;
+        push live/a http://127.0.0.1/$names;
+    }
+--- config
+--- must_die
+--- error_log eval
+qr{only the variable \$name can be used}

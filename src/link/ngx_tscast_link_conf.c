@@ -217,7 +217,7 @@ ngx_tscast_link_url(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
 static char *
 ngx_tscast_link_variables(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
 {
-    u_char  *p, *last;
+    u_char  *p, *last, *end;
 
     last = lcf->address.data + lcf->address.len;
 
@@ -236,7 +236,20 @@ ngx_tscast_link_variables(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
             return NGX_CONF_ERROR;
         }
 
-        if (last - p < 5 || ngx_strncmp(p, "$name", 5) != 0) {
+        /* as nginx reads the name of a variable */
+
+        end = p + 1;
+
+        while (end < last
+               && ((*end >= 'A' && *end <= 'Z')
+                   || (*end >= 'a' && *end <= 'z')
+                   || (*end >= '0' && *end <= '9')
+                   || *end == '_'))
+        {
+            end++;
+        }
+
+        if (end - p != 5 || ngx_strncmp(p, "$name", 5) != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "only the variable $name can be used in "
                                "\"%V\"", &lcf->address);
