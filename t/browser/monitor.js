@@ -18,8 +18,8 @@ import { chromium } from 'playwright-core';
 
 const [base, branch, edge, shy, folder] = process.argv.slice(2);
 
-const DEADLINE = 15000;         /* for anything that is waited for */
-const LIMIT = 100000;           /* for all of it */
+const DEADLINE = 45000;         /* for anything that is waited for */
+const LIMIT = 240000;           /* for all of it */
 
 const children = new Set();
 const complaints = [];

@@ -17,8 +17,8 @@ import { chromium } from 'playwright-core';
 
 const [base, folder, ...mirrors] = process.argv.slice(2);
 
-const DEADLINE = 15000;         /* for anything that is waited for */
-const LIMIT = 100000;           /* for all of it */
+const DEADLINE = 45000;         /* for anything that is waited for */
+const LIMIT = 240000;           /* for all of it */
 const MOVE = 10000;             /* from a mirror to the other */
 
 const STREAMS = {
