@@ -553,16 +553,8 @@ ngx_rtmp_tscast_ingest_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_tscast_param_enum(&value[i], "takeover=",
-                                  ngx_tscast_switch_values, &icf->takeover)
+        if (ngx_tscast_param_ingest(&value[i], &icf->takeover, &icf->timeout)
             == NGX_OK)
-        {
-            continue;
-        }
-
-        if (ngx_tscast_param_msec(&value[i], "timeout=", &icf->timeout)
-            == NGX_OK
-            && icf->timeout)
         {
             continue;
         }
