@@ -14,13 +14,9 @@ use Test::More;
 
 use TSCast;
 use TSCast::Compare;
-use TSCast::FLV;
-use TSCast::RTMP;
+use TSCast::RTMPDoor;
 
-my $missing = TSCast::RTMP::missing();
-
-plan skip_all => $missing if $missing;
-plan skip_all => 'no ffmpeg' if system('ffmpeg -version > /dev/null 2>&1');
+TSCast::RTMPDoor::needed();
 
 
 # directives
@@ -31,19 +27,11 @@ sub conf_says {
     my $live = $opt{live} // 'live on;';
     my $ngx = TSCast::Nginx->new(
         tscast => 'zone live 4m;',
-        main => TSCast::RTMP::load() . <<"END_OF_CONF");
-rtmp {
-    access_log off;
-
-    server {
-        listen 127.0.0.1:\$PORT_1;
-
+        main => TSCast::RTMPDoor::rtmp(<<"END_OF_CONF"));
         application live {
             $live
             $directives
         }
-    }
-}
 END_OF_CONF
 
     my ($rc, $said) = $ngx->check_conf;
@@ -78,14 +66,9 @@ like(conf_says('tscast_ingest live/$name;', live => ''),
      qr/"tscast_ingest" needs "live on"/, 'it needs live');
 
 
-my $ngx = TSCast::Nginx->new(
+my $door = TSCast::RTMPDoor->new(
     tscast => 'zone live 64m window=20s;',
-    main => TSCast::RTMP::load() . <<'END_OF_CONF',
-rtmp {
-    access_log off;
-
-    server {
-        listen 127.0.0.1:$PORT_1;
+    rtmp => <<'END_OF_CONF',
         notify_method get;
 
         application live {
@@ -123,8 +106,6 @@ rtmp {
             pull rtmp://127.0.0.1:$PORT_1/relay;
             tscast_ingest live/$app-$name;
         }
-    }
-}
 END_OF_CONF
     server => <<'END_OF_CONF',
         location = /status { tscast_status; }
@@ -139,93 +120,44 @@ END_OF_CONF
             tscast_play live/$stream start=oldest linger=20s;
         }
 END_OF_CONF
-)->start;
+);
 
-my $port = $ngx->other_port(1);
-my $dir = $ngx->prefix;
+my $ngx = $door->{ngx};
+my $port = $door->{port};
+my $dir = $door->{dir};
 
-my @tags = TSCast::FLV::make("$dir/av.flv", '-f', 'lavfi', '-i',
-    'testsrc=size=320x240:rate=25', '-f', 'lavfi', '-i',
-    'anoisesrc=seed=1:amplitude=0.2', '-t', 3, '-c:v', 'libx264', '-preset',
-    'veryfast', '-pix_fmt', 'yuv420p', '-g', 25, '-bf', 2, '-c:a', 'aac',
-    '-b:a', '64k');
-my $length = $tags[-1]{time} + 40;
-
-
-sub publisher {
-    my ($name, %opt) = @_;
-
-    my $accepted = delete $opt{accepted} // 1;
-    my $p = TSCast::RTMP->new(port => $port, name => $name, %opt);
-
-    is($p->status, $TSCast::RTMP::START, "$name is accepted") if $accepted;
-
-    return $p;
-}
-
-
-# round after round of the same media, each later than the one before
-
-sub round {
-    my ($p) = @_;
-
-    my $n = $p->{rounds}++ // 0;
-
-    return $p->tags(map { { %$_, time => $_->{time} + $n * $length } } @tags);
-}
-
-
-sub viewer {
-    my ($name, %opt) = @_;
-
-    my $v;
-
-    TSCast::Net::until_true(5, sub {
-        $v = TSCast::Reader->http(port => $ngx->port, path => "/live/$name",
-                                  %opt);
-        $v->wait_head == 404 ? do { $v->close; 0 } : 1;
-    });
-
-    return $v;
-}
-
-
-sub fed {
-    my ($v, $bytes) = @_;
-
-    return TSCast::Reader::pump(5, sub { $v->{bytes} >= $bytes }, $v);
-}
+$door->film;
 
 
 # who may publish
 
 {
-    my $p = publisher('nobody', app => 'closed', accepted => 0);
+    my $p = $door->publisher('nobody', app => 'closed', accepted => 0);
 
-    round($p);
+    $door->round($p);
     ok($p->closed_within(5), 'deny publish');
     $p->close;
 
-    $p = publisher('wrong?key=guess', app => 'asked', accepted => 0);
-    round($p);
+    $p = $door->publisher('wrong?key=guess', app => 'asked', accepted => 0);
+    $door->round($p);
     ok($p->closed_within(5), 'on_publish says no');
     $p->close;
 
     unlike($ngx->error_log, qr/stream "live\/(nobody|wrong)" is published/,
            'nothing of theirs was published');
 
-    $p = publisher('right?key=secret', app => 'asked');
-    round($p);
+    $p = $door->publisher('right?key=secret', app => 'asked');
+    $door->round($p);
 
-    my $v = viewer('right');
+    my $v = $door->viewer('right');
 
-    ok(fed($v, 5000), 'on_publish says yes');
+    ok($v->wait_bytes(5000), 'on_publish says yes');
     $_->close for $v, $p;
 
-    $p = publisher('renamed?key=secret', app => 'asked');
-    round($p);
-    $v = viewer('better');
-    ok(fed($v, 5000), 'on_publish says another name');
+    $p = $door->publisher('renamed?key=secret', app => 'asked');
+    $door->round($p);
+    $v = $door->viewer('better');
+    ok($v->wait_bytes(5000), 'on_publish says another name');
     $_->close for $v, $p;
 }
 
@@ -259,9 +191,9 @@ sub film {
 
 {
     my $pid = film('live/played');
-    my $v = viewer('played');
+    my $v = $door->viewer('played');
 
-    ok(fed($v, 5000), 'published');
+    ok($v->wait_bytes(5000), 'published');
     is(probe('live/played'), 'aac h264', 'play works as ever');
 
     # meanwhile: a stream in real time, as ETSI TR 101 290 looks at it
@@ -284,9 +216,9 @@ sub film {
     TSCast::Publisher::end($pid);
     $v->close;
 
-    my $p = publisher('hidden?key=secret', app => 'asked');
+    my $p = $door->publisher('hidden?key=secret', app => 'asked');
 
-    round($p);
+    $door->round($p);
     is(probe('asked/hidden'), '', 'and so does deny play');
     $p->close;
 }
@@ -295,16 +227,16 @@ sub film {
 
 {
     my $pid = film('relay/one');
-    my $v = viewer('pushed-one');
+    my $v = $door->viewer('pushed-one');
 
-    ok(fed($v, 5000), 'push');
+    ok($v->wait_bytes(5000), 'push');
     $v->close;
 
     # a player wants it, hence the application pulls
 
     is(probe('pulled/one'), 'aac h264', 'pull');
-    $v = viewer('pulled-one');
-    ok(fed($v, 5000), 'a pull is a publisher');
+    $v = $door->viewer('pulled-one');
+    ok($v->wait_bytes(5000), 'a pull is a publisher');
     TSCast::Publisher::end($pid);
     $v->close;
 

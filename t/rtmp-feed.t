@@ -16,23 +16,12 @@ use TSCast;
 use TSCast::Compare;
 use TSCast::FLV;
 use TSCast::RTMP;
+use TSCast::RTMPDoor;
 use TSCast::Strict;
 
-my $missing = TSCast::RTMP::missing();
-
-plan skip_all => $missing if $missing;
-plan skip_all => 'no ffmpeg' if system('ffmpeg -version > /dev/null 2>&1');
-
-my $ngx = TSCast::Nginx->new(
+my $door = TSCast::RTMPDoor->new(
     workers => 2,
-    tscast => 'zone live 64m window=60s;',
-    main => TSCast::RTMP::load() . <<'END_OF_CONF',
-rtmp {
-    access_log off;
-
-    server {
-        listen 127.0.0.1:$PORT_1;
-
+    rtmp => <<'END_OF_CONF',
         application live {
             live on;
             tscast_ingest live/$name timeout=3s;
@@ -42,8 +31,6 @@ rtmp {
             live on;
             tscast_ingest live/${app}-$name.$args;
         }
-    }
-}
 END_OF_CONF
     server => <<'END_OF_CONF',
         location ~ ^/live/(?<stream>.+)$ {
@@ -53,45 +40,19 @@ END_OF_CONF
             tscast_play live/$stream start=oldest linger=20s;
         }
 END_OF_CONF
-)->start;
+);
 
-my $dir = $ngx->prefix;
+my $ngx = $door->{ngx};
+my $dir = $door->{dir};
 my $WRAP = 2 ** 33;
 
-my @test = ('-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=25');
-my @noise = ('-f', 'lavfi', '-i', 'anoisesrc=seed=1:amplitude=0.2');
-my @codecs = ('-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p',
-              '-g', 25, '-bf', 2, '-c:a', 'aac', '-b:a', '64k');
+my @test = @TSCast::RTMPDoor::TEST;
+my @noise = @TSCast::RTMPDoor::NOISE;
+my @codecs = (@TSCast::RTMPDoor::X264, '-bf', 2, @TSCast::RTMPDoor::AAC);
 
-my @tags = TSCast::FLV::make("$dir/av.flv", @test, @noise, '-t', 3, @codecs);
+my @tags = $door->film;
 my @media = grep { $_->{type} != $TSCast::FLV::SCRIPT } @tags;
-my $frames = TSCast::Compare::frames("$dir/av.flv");
-
-
-sub publisher {
-    my ($name, %opt) = @_;
-
-    my $p = TSCast::RTMP->new(port => $ngx->other_port(1), name => $name,
-                              %opt);
-
-    is($p->status, $TSCast::RTMP::START, "$name is accepted");
-
-    return $p;
-}
-
-
-sub viewer {
-    my ($path) = @_;
-
-    my $v;
-
-    TSCast::Net::until_true(5, sub {
-        $v = TSCast::Reader->http(port => $ngx->port, path => $path);
-        $v->wait_head == 404 ? do { $v->close; 0 } : 1;
-    });
-
-    return $v;
-}
+my $frames = TSCast::Compare::frames("$door->{dir}/av.flv");
 
 
 # what comes of the tags, in one piece
@@ -99,12 +60,12 @@ sub viewer {
 sub publish {
     my ($name, @list) = @_;
 
-    my $p = publisher($name);
+    my $p = $door->publisher($name);
 
     ok($p->tags(@list), "$name is published");
     $p->finish;
 
-    my $v = viewer("/live/$name");
+    my $v = $door->viewer("/live/$name");
 
     is($v->wait_end, 'complete', "$name ends");
     $v->close;
@@ -228,7 +189,7 @@ for my $case (['wrap32', 2 ** 32 - 1000], ['wrap33', int($WRAP / 90) - 2000],
     my ($video) = grep { $_->{type} == 9 } @config;
     my ($audio) = grep { $_->{type} == 8 } @config;
 
-    my $p = publisher('headers');
+    my $p = $door->publisher('headers');
 
     $p->tags(@config);
     $p->finish;
@@ -293,18 +254,18 @@ my $other = TSCast::Compare::frames("$dir/other.flv");
     is(scalar(grep { /^192/ } @widths), scalar @{$other->{video}},
        'and of the second');
 
-    my $p = publisher('returns');
+    my $p = $door->publisher('returns');
 
     $p->tags(@tags);
 
-    my $v = viewer('/stay/returns');
+    my $v = $door->viewer('/stay/returns');
 
     ok(TSCast::Reader::pump(5, sub { $v->{bytes} > 50_000 }, $v), 'watched');
     $p->finish;
 
     # once more in the same connection, and in another
 
-    $p = publisher('returns');
+    $p = $door->publisher('returns');
     $p->tags(@other);
     $p->close_stream;
     is($p->status, 'NetStream.Unpublish.Success', 'ends');
@@ -368,7 +329,7 @@ for my $case ([9, "\x22\0", 'video codec "Sorenson H.263"'],
               [8, "\xaf\0\xf9\x48\x80", 'audio codec "xHE-AAC"'])
 {
     my ($type, $body, $says) = @$case;
-    my $p = publisher('codec');
+    my $p = $door->publisher('codec');
 
     $p->tags(@media[0 .. 10]) if $type == 9;
     $p->send($type, 100, $body);
@@ -392,7 +353,7 @@ for my $case ([9, "\x22\0", 'video codec "Sorenson H.263"'],
         { type => 9, time => 500, body => "\x50\1\2\3" },
     );
 
-    my $p = publisher('broken');
+    my $p = $door->publisher('broken');
 
     $p->tags(@media);
 
@@ -406,7 +367,7 @@ for my $case ([9, "\x22\0", 'video codec "Sorenson H.263"'],
     $p->tags(at(sub { $_[0]{time} + $then }, @media));
     $p->finish;
 
-    my $v = viewer('/live/broken');
+    my $v = $door->viewer('/live/broken');
 
     $v->wait_end;
     is(TSCast::Strict->new($v->{body})->faults, '', 'broken: strict');
@@ -424,25 +385,25 @@ for my $case ([9, "\x22\0", 'video codec "Sorenson H.263"'],
 # names
 
 {
-    my $p = publisher('cam?key=1', app => 'named');
+    my $p = $door->publisher('cam?key=1', app => 'named');
 
     $p->tags(@media);
     ok($ngx->wait_log(qr{"named-cam\.key=1"}), 'a name of variables');
     like($p->status, qr/BadName|closed/, 'which is refused if it is none');
     $p->close;
 
-    $p = publisher('cam?south', app => 'named');
+    $p = $door->publisher('cam?south', app => 'named');
     $p->tags(@media);
     $p->finish;
 
-    my $v = viewer('/live/named-cam.south');
+    my $v = $door->viewer('/live/named-cam.south');
 
     $v->wait_end;
     cmp_ok($v->{bytes}, '>', 10_000, 'application, name and arguments');
     $v->close;
 
     for my $name ('a b', '..%2f', 'x' x 129) {
-        $p = publisher($name);
+        $p = $door->publisher($name);
         $p->tags(@media[0 .. 1]);
         is($p->status, $TSCast::RTMP::BAD_NAME, 'not a name');
         ok($p->closed_within(3), 'and closed');
@@ -453,7 +414,7 @@ for my $case ([9, "\x22\0", 'video codec "Sorenson H.263"'],
 # silence
 
 {
-    my $p = publisher('silent');
+    my $p = $door->publisher('silent');
 
     $p->tags(@media);
     ok($p->closed_within(8), 'a silent publisher is closed');

@@ -15,65 +15,17 @@ use Test::More;
 use TSCast;
 use TSCast::Compare;
 use TSCast::FLV;
-use TSCast::RTMP;
+use TSCast::RTMPDoor;
 
-my $missing = TSCast::RTMP::missing();
+my $door = TSCast::RTMPDoor->new(workers => 2);
+my $ngx = $door->{ngx};
+my $rtmp = "rtmp://127.0.0.1:$door->{port}/live";
+my $dir = $door->{dir};
 
-plan skip_all => $missing if $missing;
-plan skip_all => 'no ffmpeg' if system('ffmpeg -version > /dev/null 2>&1');
-
-my $ngx = TSCast::Nginx->new(
-    workers => 2,
-    tscast => 'zone live 64m window=60s;',
-    main => TSCast::RTMP::load() . <<'END_OF_CONF',
-rtmp {
-    access_log off;
-
-    server {
-        listen 127.0.0.1:$PORT_1;
-
-        application live {
-            live on;
-            tscast_ingest live/$name;
-        }
-    }
-}
-END_OF_CONF
-    server => <<'END_OF_CONF',
-        location ~ ^/live/(?<stream>.+)$ {
-            tscast_play live/$stream start=oldest linger=0;
-        }
-END_OF_CONF
-)->start;
-
-my $rtmp = 'rtmp://127.0.0.1:' . $ngx->other_port(1) . '/live';
-my $dir = $ngx->prefix;
-
-my @test = ('-f', 'lavfi', '-i', 'testsrc=size=320x240:rate=25');
-my @noise = ('-f', 'lavfi', '-i', 'anoisesrc=seed=1:amplitude=0.2');
-my @x264 = ('-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p',
-            '-g', 25);
-my @aac = ('-c:a', 'aac', '-b:a', '64k');
-
-
-sub watch {
-    my ($how, $name) = @_;
-
-    my $v;
-
-    TSCast::Net::until_true(5, sub {
-        $v = TSCast::Reader->$how(port => $ngx->port, path => "/live/$name");
-        $v->wait_head == 404 ? do { $v->close; 0 } : 1;
-    });
-
-    $v->wait_end(20);
-    is(join(', ', @{$v->{faults}}), '', "$name over $how: no fault");
-    $v->close;
-
-    return $v->{body};
-}
-
-
+my @test = @TSCast::RTMPDoor::TEST;
+my @noise = @TSCast::RTMPDoor::NOISE;
+my @x264 = @TSCast::RTMPDoor::X264;
+my @aac = @TSCast::RTMPDoor::AAC;
 my %source = (
     bframes => [@test, @noise, '-t', 4, @x264, '-bf', 3, @aac, '-ar', 48000],
     baseline => [@test, @noise, '-t', 2, @x264, '-profile:v', 'baseline',
@@ -92,25 +44,9 @@ $source{mp3} = [@test, @noise, '-t', 2, @x264, '-c:a', 'libmp3lame',
                 '-ar', 44100]
     if `ffmpeg -v quiet -encoders` =~ /libmp3lame/;
 
-my $how = 'http';
+$door->compare(%source);
 
-for my $name (sort keys %source) {
-    my $flv = "$dir/$name.flv";
-
-    TSCast::FLV::make($flv, @{$source{$name}});
-
-    is(TSCast::Compare::said('ffmpeg', '-v', 'error', '-i', $flv, '-c',
-                             'copy', '-f', 'flv', "$rtmp/$name"), '',
-       "$name is published");
-
-    $how = $how eq 'http' ? 'ws' : 'http';
-
-    my $ts = $ngx->write_file("$name.ts", watch($how, $name));
-
-    TSCast::Compare::same($name, $flv, $ts);
-}
-
-is(watch('http', 'film'), TSCast::FLV::slurp("$dir/film.ts"),
+is($door->watch('http', 'film'), TSCast::FLV::slurp("$dir/film.ts"),
    'HTTP and WebSocket: the same bytes');
 
 # streams of other encoders: FLV as it is, TS where FLV has the codecs
@@ -125,12 +61,10 @@ SKIP: {
         my $flv = "$dir/media$n.flv";
 
         TSCast::FLV::make($flv, '-i', $files[$n], '-t', 5, '-c', 'copy');
-        is(TSCast::Compare::said('ffmpeg', '-v', 'error', '-i', $flv, '-c',
-                                 'copy', '-f', 'flv', "$rtmp/media$n"), '',
-           "$files[$n] is published");
+        $door->send_file($flv, "media$n");
 
         TSCast::Compare::same("media$n", $flv,
-            $ngx->write_file("media$n.ts", watch('http', "media$n")));
+            $ngx->write_file("media$n.ts", $door->watch('http', "media$n")));
     }
 }
 
@@ -163,7 +97,7 @@ SKIP: {
               't.', '!', 'queue', '!', 'rtmpsink', "location=$rtmp/gst"),
        0, 'gst is published');
 
-    my $ts = $ngx->write_file('gst.ts', watch('http', 'gst'));
+    my $ts = $ngx->write_file('gst.ts', $door->watch('http', 'gst'));
 
     TSCast::Compare::same('gst', $flv, $ts);
 }
