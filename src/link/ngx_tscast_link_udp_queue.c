@@ -187,7 +187,10 @@ ngx_tscast_link_udp_queue_run(ngx_tscast_link_udp_push_t *push)
     packets = push->payload / NGX_TSCAST_TS_PACKET;
 
     due = ngx_tscast_pace_due(&q->pace, now);
-    n = due - q->head;
+
+    /* what was sent before its time may not be due yet */
+
+    n = (due > q->head) ? due - q->head : 0;
 
     if (due < q->pace.tail) {
         n -= n % packets;
