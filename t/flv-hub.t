@@ -37,6 +37,7 @@ my $ngx = TSCast::Nginx->new(
         location ~ ^/drop/(?<stream>.+)$ {
             tscast_play short/$stream format=flv lag=drop;
         }
+        location = /status { tscast_status; }
 END_OF_CONF
 )->start;
 
@@ -120,6 +121,10 @@ sub whole {
 
     $p->send($ts->take(2.6));
 
+    my $s = TSCast::Status::until_stream($ngx, 'live/late', sub { 1 });
+
+    is("@{$s->{renditions}}", 'ts', 'a status names one rendition');
+
     my @v = $ngx->viewers_on_all_workers(2, sub {
         my $how = $_ % 2 ? 'ws' : 'http';
 
@@ -127,6 +132,10 @@ sub whole {
     });
 
     ok(fed(10_000, @v), 'late viewers see something at once');
+
+    $s = TSCast::Status::stream($ngx, 'live/late');
+
+    is("@{$s->{renditions}}", 'ts flv', 'and both, now that FLV is watched');
 
     is(join(' ', map { $_->{check}{low} } @v), join(' ', (540) x @v),
        'from the newest key frame on');

@@ -174,6 +174,8 @@ ngx_tscast_report_link(ngx_tscast_record_t *rec,
     report->lost = rec->lost;
     report->reordered = rec->reordered;
     report->refused = rec->refused;
+    report->hurried = rec->hurried;
+    report->rtt = rec->rtt;
     report->error_len = ngx_min(rec->error_len, NGX_TSCAST_RECORD_ERROR);
 
     ngx_memcpy(report->error, rec->error, report->error_len);
@@ -256,6 +258,8 @@ ngx_tscast_report_stream(ngx_tscast_zone_t *zone, ngx_uint_t i,
         report->zone = zone;
         report->name_len = st->sn.str.len;
         ngx_memcpy(report->name, st->name, report->name_len);
+
+        report->flv = (__atomic_load_n(&st->flv, __ATOMIC_SEQ_CST) != NULL);
 
         ngx_tscast_report_counters(st, report);
 

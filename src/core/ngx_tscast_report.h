@@ -84,6 +84,7 @@ typedef struct {
 
     ngx_uint_t              fed;          /* 1: there is one to speak of */
     ngx_uint_t              live;         /* 1: it has not ended */
+    ngx_uint_t              flv;          /* 1: FLV is made of it */
     ngx_tscast_door_e       door;
     time_t                  since;
     ngx_msec_t              silent;       /* ms since the last byte */
@@ -143,6 +144,8 @@ typedef struct {
     uint64_t                lost;
     uint64_t                reordered;
     uint64_t                refused;
+    uint64_t                hurried;
+    ngx_uint_t              rtt;          /* microseconds, 0: not known */
     size_t                  error_len;
     u_char                  error[NGX_TSCAST_RECORD_ERROR];
 } ngx_tscast_report_link_t;

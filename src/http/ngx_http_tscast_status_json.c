@@ -153,6 +153,7 @@ static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_traffic[] = {
     { "lost", offsetof(ngx_tscast_report_link_t, lost) },
     { "reordered", offsetof(ngx_tscast_report_link_t, reordered) },
     { "refused", offsetof(ngx_tscast_report_link_t, refused) },
+    { "hurried", offsetof(ngx_tscast_report_link_t, hurried) },
     { NULL, 0 }
 };
 
@@ -302,6 +303,10 @@ ngx_http_tscast_json_link(ngx_tscast_zone_t *zone,
 
     ngx_http_tscast_json_members(json, ngx_http_tscast_json_traffic, r);
 
+    if (r->rtt) {
+        json_object_set_new(json, "rtt", json_real((double) r->rtt / 1000000));
+    }
+
     if (r->error_len) {
         json_object_set_new(json, "error",
                             json_stringn((char *) r->error, r->error_len));
@@ -367,7 +372,7 @@ ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
     len = ngx_sprintf(name, "%V/%*s", zone, r->name_len, r->name) - name;
 
     json = json_pack("{s:s%, s:b, s:o*, s:o, s:o, s:{s:I, s:I},"
-                     " s:{s:f, s:I}, s:[s]}",
+                     " s:{s:f, s:I}, s:[s, s*]}",
                      "name", name, len,
                      "live", (int) r->live,
                      "publisher", ngx_http_tscast_json_publisher(r),
@@ -379,7 +384,7 @@ ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
                      "window",
                          "seconds", (double) r->window / 1000,
                          "bytes", (json_int_t) r->kept,
-                     "renditions", "ts");
+                     "renditions", "ts", r->flv ? "flv" : NULL);
 
     ngx_http_tscast_json_timing(json, r);
 

@@ -381,6 +381,8 @@ ngx_tscast_link_look(ngx_tscast_link_t *link)
 
     case NGX_TSCAST_LINK_RUNNING:
 
+        rec->rtt = ngx_tscast_link_rtt(link);
+
         if (link->failing && ngx_tscast_link_stable(link)) {
             link->failing = 0;
             link->publisher.log = &link->log;
@@ -549,6 +551,7 @@ ngx_tscast_link_state(ngx_tscast_link_t *link, ngx_tscast_link_state_e state)
 
     link->record->state = state;
     link->record->since = ngx_current_msec;
+    link->record->rtt = 0;
 }
 
 

@@ -232,6 +232,9 @@ ngx_int_t ngx_tscast_link_address(ngx_tscast_link_t *link,
 void ngx_tscast_link_tcp(ngx_tscast_link_t *link,
     void (*handler)(ngx_tscast_link_t *link));
 
+/* the round-trip time to the peer, microseconds; 0 where it is not known */
+ngx_uint_t ngx_tscast_link_rtt(ngx_tscast_link_t *link);
+
 void ngx_tscast_link_close(ngx_tscast_link_t *link);
 
 /* ngx_tscast_link_push.c */

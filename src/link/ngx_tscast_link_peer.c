@@ -285,6 +285,27 @@ ngx_tscast_link_tcp_test(ngx_connection_t *c)
 }
 
 
+ngx_uint_t
+ngx_tscast_link_rtt(ngx_tscast_link_t *link)
+{
+    socklen_t          len;
+    struct tcp_info    ti;
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+    len = sizeof(struct tcp_info);
+
+    if (c == NULL
+        || getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1)
+    {
+        /* datagrams */
+        return 0;
+    }
+
+    return ti.tcpi_rtt;
+}
+
+
 void
 ngx_tscast_link_close(ngx_tscast_link_t *link)
 {
