@@ -161,6 +161,35 @@ for my $how (['', 1316], ['?pkt_size=1500', 1316], ['?pkt_size=188', 188],
 }
 
 
+# more than can be kept for pacing: what makes room leaves before its time, and
+# the rest goes on
+
+{
+    my $sink = TSCast::UDP->new(keep => 0);
+    my $ngx = TSCast::Nginx->new(
+        tscast => "zone live 64m;
+                   push live/cam udp://127.0.0.1:$sink->{port}?pace=pcr;",
+        server => $server,
+    )->start;
+
+    my $ts = TSCast::TS->new(seconds => 0, gop => 60, bitrate => 80_000_000);
+    my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
+
+    $p->send($ts->take(0.6)) for 1 .. 3;
+
+    ok(pump(10, sub { ($sink->{check}{high} // 0) >= $ts->{serial} - 1 },
+            $sink), 'all of a burst that is too large leaves');
+
+    $p->send($ts->take(0.1));
+
+    ok(pump(10, sub { $sink->{check}{high} >= $ts->{serial} - 1 }, $sink),
+       'and what comes after it');
+
+    $_->close for $p, $sink;
+    $ngx->stop;
+}
+
+
 # a target that is not there, in many of ours: counted, and not fatal; when it
 # comes it gets what there is
 
