@@ -61,7 +61,9 @@ sub read_file {
 sub make {
     my ($path, @options) = @_;
 
-    system('ffmpeg', '-nostdin', '-v', 'error', '-y', @options, '-f', 'flv',
+    # "error" is what decoders say of a stream that begins in the middle
+
+    system('ffmpeg', '-nostdin', '-v', 'fatal', '-y', @options, '-f', 'flv',
            $path) == 0
         or die "ffmpeg: $path";
 
