@@ -7,14 +7,15 @@
 /*
  * load port=8088 path=/live/s%d viewers=1000 [streams=1] [websocket=1] [tls=1]
  *      [warm=1] [seconds=5] [pids=1,2] [stall=500 stall_seconds=3]
- *      [spread=10000] [nap=0] [raw=1]
+ *      [spread=10000] [nap=0] [raw=1] [tcp=1]
  * load port=8088 path=/live/s%d joins=500 [websocket=1] [seconds=5]
  *
  * Viewers who read all they get.  Says "ready" when all have been answered;
  * after "warm" more seconds it measures for "seconds" and prints a JSON
  * object: bytes, latency, lost frames, and the CPU time of "pids" meanwhile.
  * stall= is how many of the viewers stop reading for a while; with raw=1 media
- * is counted only, which is not packets then.
+ * is counted only, which is not packets then; with tcp=1 nothing is asked for,
+ * and the answer is media from its first byte on.
  */
 
 
@@ -59,6 +60,7 @@ static const bench_option_t  options[] = {
     { "streams", &load.streams, NULL, NULL },
     { "websocket", &load.websocket, NULL, NULL },
     { "raw", &load.raw, NULL, NULL },
+    { "tcp", &load.tcp, NULL, NULL },
     { "tls", &load.tls, NULL, NULL },
     { "spread", &load.spread, NULL, NULL },
     { "joins", &load.joins, NULL, NULL },

@@ -87,6 +87,7 @@ typedef struct {
     long            streams;
     long            websocket;
     long            raw;          /* media is counted and not looked at */
+    long            tcp;          /* without HTTP */
     long            tls;
     long            spread;       /* viewers on each loopback address */
     long            joins;        /* a second */

@@ -179,18 +179,20 @@ load_viewer_ask(load_viewer_t *v)
     char                ask[1024];
     struct epoll_event  ev;
 
-    n = snprintf(ask, sizeof(ask), "GET ");
-    n += snprintf(ask + n, sizeof(ask) - n, load.path, v->stream);
-    n += snprintf(ask + n, sizeof(ask) - n,
-                  " HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-                  !load.websocket ? ""
-                  : "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-                    "Sec-WebSocket-Version: 13\r\n"
-                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
-
     v->state = load_asked;
 
-    load_viewer_send(v, ask, n);
+    if (!load.tcp) {
+        n = snprintf(ask, sizeof(ask), "GET ");
+        n += snprintf(ask + n, sizeof(ask) - n, load.path, v->stream);
+        n += snprintf(ask + n, sizeof(ask) - n,
+                      " HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                      !load.websocket ? ""
+                      : "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                        "Sec-WebSocket-Version: 13\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+
+        load_viewer_send(v, ask, n);
+    }
 
     ev.events = EPOLLIN|EPOLLET;
     ev.data.ptr = v;
@@ -215,6 +217,11 @@ load_viewer_read(load_viewer_t *v)
         }
 
         if (n == 0) {
+
+            if (load.tcp && v->state == load_asked) {
+                bench_die("a viewer was refused");
+            }
+
             v->state = load_gone;
             return;
         }
@@ -252,6 +259,13 @@ load_viewer_answer(load_viewer_t *v, u_char *p, size_t n)
     char      *end;
     size_t     size;
     unsigned   before;
+
+    if (load.tcp) {
+        v->state = load_watching;
+        load.pending--;
+
+        return 0;
+    }
 
     before = v->nanswer;
     size = before + n;

@@ -4,10 +4,10 @@ package Bench::Nginx;
 
 # An nginx for one run of a scenario.
 #
-# Options: build, binary, prefix, port; workers, pin (the worker on the first
-# core), core (on another one), flush, zone, window, links (lines of the block),
-# tls, ktls, tuned (request_pool_size; sets others that save memory as well),
-# nchan (its module's path: Nchan, not tscast).
+# Options: binary, prefix, port; workers, pin (the worker on the first core),
+# core (on another one), flush, zone, window, links (lines of the block), tcp
+# (a door in stream {} as well), tls, ktls, tuned (request_pool_size; sets others
+# that save memory as well), nchan (its module's path: Nchan, not tscast).
 
 use strict;
 use warnings;
@@ -20,6 +20,7 @@ use Time::HiRes qw(sleep time);
 use lib dirname(__FILE__) . '/..';
 
 use Bench::Proc;
+use TSCast::Nginx;
 
 sub start {
     my ($class, %o) = @_;
@@ -62,7 +63,7 @@ sub conf {
     my $workers = $self->{workers} || 1;
     my $listen = $self->{port};
     my $prefix = $self->{prefix};
-    my ($main, $http, $locations) = ('', '', '');
+    my ($main, $http, $locations, $stream) = ('', '', '', '');
 
     $main .= "user root;\n" if $> == 0;
 
@@ -95,9 +96,7 @@ sub conf {
         $locations = $self->nchan;
 
     } else {
-        if (-e "$self->{build}/ngx_tscast_module.so") {
-            $main .= "load_module $self->{build}/ngx_tscast_module.so;\n";
-        }
+        $main .= "load_module $_;\n" for TSCast::Nginx::modules();
 
         my $zone = $self->{zone} || '256m';
         my $window = $self->{window} || '10s';
@@ -107,6 +106,8 @@ sub conf {
         $main .= "tscast { zone live $zone window=$window; $links }\n";
         $locations = $self->tscast;
     }
+
+    $stream = $self->doors if $self->{tcp};
 
     my $plain = $self->{port} + 1;
 
@@ -122,6 +123,8 @@ error_log $prefix/logs/error.log warn;
 events {
     worker_connections 19000;
 }
+
+$stream
 
 http {
     access_log off;
@@ -176,6 +179,21 @@ sub tscast {
 END_OF_CONF
 }
 
+sub doors {
+    my ($self) = @_;
+    my $flush = defined $self->{flush} ? "flush=$self->{flush}" : '';
+    my $play = $self->play_port;
+
+    return <<"END_OF_CONF";
+stream {
+    server {
+        listen $play backlog=4096;
+        tscast_play live/s0 $flush;
+    }
+}
+END_OF_CONF
+}
+
 sub nchan {
     return <<'END_OF_CONF';
         location ~ ^/push/([\w.-]+)$ {
@@ -221,6 +239,10 @@ sub wait {
 # in plain text also where viewers come over TLS
 
 sub push_port { return $_[0]{port} + 1 }
+
+# of the door in stream {}
+
+sub play_port { return $_[0]{port} + 2 }
 
 sub workers {
     my ($self) = @_;
