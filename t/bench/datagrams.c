@@ -24,9 +24,10 @@
 
 
 static void datagrams_send(void);
-static void datagrams_frame(bench_ts_t *ts, int fd);
+static void datagrams_frame(bench_ts_t *ts, long target);
 static void datagrams_receive(void);
 static void datagrams_read(int i);
+static uint64_t datagrams_bytes(void);
 
 
 static long    port = 20000;
@@ -49,7 +50,7 @@ static const bench_option_t  options[] = {
 };
 
 static int       fds[DATAGRAMS_MAX];
-static uint64_t  bytes[DATAGRAMS_MAX];
+static uint64_t  bytes[DATAGRAMS_MAX];     /* of media, to or from each */
 
 
 int
@@ -100,17 +101,17 @@ datagrams_send(void)
         bench_ts_next(&ts, bench_now());
 
         for (i = 0; i < targets; i++) {
-            datagrams_frame(&ts, fds[i]);
+            datagrams_frame(&ts, i);
         }
     }
 
-    printf("{\"mbit\": %.4f, \"late_p99\": 0}\n",
-           (double) ts.size * fps * 8 / 1e6);
+    printf("{\"mbit\": %.4f, \"bytes\": %" PRIu64 "}\n",
+           (double) ts.size * fps * 8 / 1e6, datagrams_bytes());
 }
 
 
 static void
-datagrams_frame(bench_ts_t *ts, int fd)
+datagrams_frame(bench_ts_t *ts, long target)
 {
     int             n, rc, sent;
     size_t          pos;
@@ -135,13 +136,15 @@ datagrams_frame(bench_ts_t *ts, int fd)
         sent = 0;
 
         while (sent < n) {
-            rc = sendmmsg(fd, msgs + sent, n - sent, MSG_DONTWAIT);
+            rc = sendmmsg(fds[target], msgs + sent, n - sent, MSG_DONTWAIT);
 
             if (rc == -1 && errno != ECONNREFUSED) {
                 return;
             }
 
-            sent += bench_max(rc, 0);
+            for ( /* void */ ; rc > 0; rc--) {
+                bytes[target] += msgs[sent++].msg_len;
+            }
         }
     }
 }
@@ -153,7 +156,7 @@ datagrams_receive(void)
     int                 n, epoll;
     long                i;
     double              cpu;
-    uint64_t            start, all, least;
+    uint64_t            begun, start, least;
     struct epoll_event  ev, events[DATAGRAMS_BATCH];
     struct sockaddr_in  sin;
 
@@ -184,9 +187,9 @@ datagrams_receive(void)
     start = 0;
     cpu = 0;
 
-    for (all = bench_now(); !bench_ended; /* void */ ) {
+    for (begun = bench_now(); !bench_ended; /* void */ ) {
 
-        if (start == 0 && bench_now() - all > BENCH_SEC) {
+        if (start == 0 && bench_now() - begun > BENCH_SEC) {
             start = bench_now();
             cpu = bench_cpu(pid);
             memset(bytes, 0, sizeof(bytes));
@@ -204,16 +207,14 @@ datagrams_receive(void)
     }
 
     cpu = bench_cpu(pid) - cpu;
-    all = 0;
     least = bytes[0];
 
     for (i = 0; i < targets; i++) {
-        all += bytes[i];
         least = bench_min(least, bytes[i]);
     }
 
     printf("{\"seconds\": %ld, \"cpu\": %.4f, \"bytes\": %" PRIu64
-           ", \"mbit_min\": %.3f}\n", seconds, cpu, all,
+           ", \"mbit_min\": %.3f}\n", seconds, cpu, datagrams_bytes(),
            least * 8 / 1e6 / seconds);
 }
 
@@ -242,4 +243,20 @@ datagrams_read(int i)
     for (j = 0; j < n; j++) {
         bytes[i] += msgs[j].msg_len;
     }
+}
+
+
+static uint64_t
+datagrams_bytes(void)
+{
+    long      i;
+    uint64_t  sum;
+
+    sum = 0;
+
+    for (i = 0; i < targets; i++) {
+        sum += bytes[i];
+    }
+
+    return sum;
 }

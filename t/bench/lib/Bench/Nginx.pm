@@ -6,7 +6,7 @@ package Bench::Nginx;
 #
 # Options: binary, prefix, port; workers, pin (the worker on the first core),
 # core (on another one), flush, zone, window, links (lines of the block), tcp
-# (a door in stream {} as well), tls, ktls, tuned (request_pool_size; sets others
+# (doors in stream {} as well), tls, ktls, tuned (request_pool_size; sets others
 # that save memory as well), nchan (its module's path: Nchan, not tscast).
 
 use strict;
@@ -14,7 +14,9 @@ use warnings;
 
 use File::Basename qw(dirname);
 use File::Path qw(make_path remove_tree);
+use HTTP::Tiny;
 use IO::Socket::INET;
+use JSON::PP qw(decode_json);
 use Time::HiRes qw(sleep time);
 
 use lib dirname(__FILE__) . '/..';
@@ -63,7 +65,7 @@ sub conf {
     my $workers = $self->{workers} || 1;
     my $listen = $self->{port};
     my $prefix = $self->{prefix};
-    my ($main, $http, $locations, $stream) = ('', '', '', '');
+    my ($main, $http, $locations, $events, $stream) = ('', '', '', '', '');
 
     $main .= "user root;\n" if $> == 0;
 
@@ -107,7 +109,10 @@ sub conf {
         $locations = $self->tscast;
     }
 
-    $stream = $self->doors if $self->{tcp};
+    if ($self->{tcp}) {
+        $events = 'multi_accept on;';
+        $stream = $self->doors;
+    }
 
     my $plain = $self->{port} + 1;
 
@@ -122,6 +127,7 @@ error_log $prefix/logs/error.log warn;
 
 events {
     worker_connections 19000;
+    $events
 }
 
 $stream
@@ -171,6 +177,10 @@ sub tscast {
             tscast_play live/\$stream format=flv flv_time=stream $flush;
         }
 
+        location = /status {
+            tscast_status;
+        }
+
         location ~ ^/idle/(?<stream>[\\w.-]+)\$ {
             limit_rate 1;
             limit_rate_after 512;
@@ -179,10 +189,18 @@ sub tscast {
 END_OF_CONF
 }
 
+# Datagrams come in where no link takes them.
+
 sub doors {
     my ($self) = @_;
     my $flush = defined $self->{flush} ? "flush=$self->{flush}" : '';
-    my $play = $self->play_port;
+    my ($play, $udp) = ($self->play_port, $self->udp_port);
+    my $ingest = $self->{links} ? '' : <<"END_OF_CONF";
+    server {
+        listen $udp udp reuseport rcvbuf=4m;
+        tscast_ingest live/in;
+    }
+END_OF_CONF
 
     return <<"END_OF_CONF";
 stream {
@@ -190,6 +208,8 @@ stream {
         listen $play backlog=4096;
         tscast_play live/s0 $flush;
     }
+
+$ingest
 }
 END_OF_CONF
 }
@@ -240,9 +260,10 @@ sub wait {
 
 sub push_port { return $_[0]{port} + 1 }
 
-# of the door in stream {}
+# of the doors in stream {}
 
 sub play_port { return $_[0]{port} + 2 }
+sub udp_port { return $_[0]{port} + 3 }
 
 sub workers {
     my ($self) = @_;
@@ -252,6 +273,19 @@ sub workers {
 sub memory {
     my ($self) = @_;
     return Bench::Proc::memory($self->{proc}->pid, $self->workers);
+}
+
+# what the status says of a stream
+
+sub status {
+    my ($self, $name) = @_;
+    my $url = 'http://127.0.0.1:' . $self->push_port
+              . "/status?stream=live/$name";
+    my $answer = HTTP::Tiny->new(timeout => 10)->get($url);
+
+    die "$url: $answer->{status}\n" unless $answer->{success};
+
+    return decode_json($answer->{content});
 }
 
 # returns what it should not have logged

@@ -180,6 +180,22 @@ sub others {
            / (($now[2] - $since) * $CORES);
 }
 
+# datagrams for which a UDP port of ours had no room
+
+sub overrun {
+    my ($port) = @_;
+    my $local = sprintf ':%04X', $port;
+    my $sum = 0;
+
+    for my $line (split /\n/, read_file('/proc/net/udp')) {
+        my @field = split ' ', $line;
+
+        $sum += $field[-1] if $field[1] =~ /\Q$local\E$/;
+    }
+
+    return $sum;
+}
+
 # kB of process memory: in all, and without what is shared
 
 sub memory {
