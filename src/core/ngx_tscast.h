@@ -19,6 +19,7 @@
 #include <ngx_event.h>
 
 #include "ngx_tscast_compat.h"
+#include "ngx_tscast_flv.h"
 #include "ngx_tscast_rtp.h"
 #include "ngx_tscast_ts.h"
 #include "ngx_tscast_ts_health.h"
@@ -264,6 +265,8 @@ struct ngx_tscast_publisher_s {
     ngx_uint_t              weak;       /* gives way to all that are not */
     ngx_uint_t              leaves;     /* another is to go on at its end */
     ngx_tscast_via_t       *via;        /* it came through them, or NULL */
+    ngx_tscast_flv_headers_t  *flv;     /* of tags that it has got as they
+                                           are, or NULL */
 
     /* read by the door */
 
@@ -385,12 +388,13 @@ ngx_int_t ngx_tscast_publisher_write_rtp(ngx_tscast_publisher_t *pub,
 void ngx_tscast_publisher_drop(ngx_tscast_publisher_t *pub, size_t n);
 
 /*
- * A tag of FLV that the publisher has got as it is, in addition to the packets
- * made of it: type is 8, 9 or 18, time in milliseconds.  From the first one on
- * these tags are the FLV rendition, and none are made of packets.
+ * A tag that the publisher has got as it is, without its header, before the
+ * packets that are made of it, whose DTS are 90 * time, modulo 2^33.  While
+ * somebody wants FLV, these tags are what it is made of: from the beginning,
+ * or else from the next key frame on.
  */
-void ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub, ngx_uint_t type,
-    uint32_t time, u_char *p, size_t n);
+void ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub,
+    ngx_tscast_flv_tag_t *tag, uint64_t time);
 
 /* wakes the viewers: once after each batch of writes */
 void ngx_tscast_publisher_flush(ngx_tscast_publisher_t *pub);

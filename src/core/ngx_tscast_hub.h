@@ -17,7 +17,6 @@
 #include "ngx_tscast.h"
 #include "ngx_tscast_ring.h"
 #include "ngx_tscast_report.h"
-#include "ngx_tscast_flv.h"
 
 
 #define NGX_TSCAST_MAGIC        0x7473636173743031    /* "tscast01" */

@@ -22,6 +22,10 @@
  * The rendition is a stream for the hub, and what the worker writes is a feed
  * of it: rings, wake-ups, read sections, memory and death are those of all
  * feeds.
+ *
+ * A publisher that has tags of its own hands them in as they come.  Those of
+ * before are not kept: where the rendition begins in mid-stream, tags are made
+ * of packets up to the next key frame.
  */
 
 
@@ -44,16 +48,16 @@ struct ngx_tscast_remux_s {
     ngx_tscast_ts_rap_t        rap;         /* the newest */
     uint64_t                   oldest;      /* of those that are held */
     ngx_msec_t                 wanted;      /* when somebody did, last */
-    ngx_tscast_flv_remux_t    *work;
-    ngx_tscast_flv_headers_t   headers;     /* of tags that are handed in */
+    ngx_tscast_flv_remux_t    *work;        /* NULL: tags are handed in */
+    uint32_t                   shift;       /* from their times to ours */
+    ngx_uint_t                 flags;       /* of the headers in force */
 
     unsigned                   known:1;     /* the program */
     unsigned                   changed:1;   /* the program */
     unsigned                   looked:1;    /* for viewers, since it is known */
     unsigned                   probing:1;   /* the PMT does not tell all */
-    unsigned                   own:1;       /* tags are handed in */
-    unsigned                   video:1;     /* had a sequence header */
-    unsigned                   audio:1;
+    unsigned                   video:1;     /* had a sequence header, */
+    unsigned                   audio:1;     /* or a tag that needs none */
     unsigned                   broken:1;    /* tags were lost */
     unsigned                   held:1;      /* RAPs are not in the index */
 };
@@ -77,6 +81,12 @@ static void ngx_tscast_remux_append(ngx_tscast_publisher_t *pub,
     ngx_tscast_flv_tag_t *tag);
 static void ngx_tscast_remux_index(ngx_tscast_publisher_t *pub);
 static ngx_uint_t ngx_tscast_remux_ready(ngx_tscast_remux_t *r);
+static ngx_int_t ngx_tscast_remux_keep(ngx_tscast_publisher_t *pub,
+    ngx_tscast_flv_tag_t *tag);
+static void ngx_tscast_remux_turn(ngx_tscast_publisher_t *pub,
+    uint64_t time);
+static void ngx_tscast_remux_own(ngx_tscast_publisher_t *pub,
+    ngx_tscast_flv_tag_t *tag, uint32_t time);
 
 
 /* of one stream at a time */
@@ -214,7 +224,7 @@ ngx_tscast_remux_look(ngx_tscast_publisher_t *pub)
 
     if (r->feed == NULL) {
 
-        if (wanted && r->known && r->program.unfit == NULL) {
+        if (wanted && (r->known || pub->flv) && r->program.unfit == NULL) {
             ngx_tscast_remux_start(pub);
         }
 
@@ -237,11 +247,18 @@ ngx_tscast_remux_start(ngx_tscast_publisher_t *pub)
 
     r = pub->remux;
     zone = pub->zone;
+    buf = NULL;
 
-    buf = ngx_alloc(sizeof(ngx_tscast_flv_remux_t) + NGX_TSCAST_FLV_BUFFER,
-                    pub->log);
-    if (buf == NULL) {
-        return;
+    /* where no RAP has passed, nothing is missed by who has tags of its own */
+
+    if (pub->flv == NULL
+        || ngx_tscast_facts_newest(pub->feed) != (uint64_t) -1)
+    {
+        buf = ngx_alloc(sizeof(ngx_tscast_flv_remux_t)
+                        + NGX_TSCAST_FLV_BUFFER, pub->log);
+        if (buf == NULL) {
+            return;
+        }
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
@@ -249,12 +266,17 @@ ngx_tscast_remux_start(ngx_tscast_publisher_t *pub)
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     if (r->feed == NULL) {
-        ngx_free(buf);
+        if (buf) {
+            ngx_free(buf);
+        }
+
         return;
     }
 
     r->work = (ngx_tscast_flv_remux_t *) buf;
     r->stream = r->feed->stream;
+    r->shift = 0;
+    r->flags = 0;
     r->changed = 1;
     r->video = 0;
     r->audio = 0;
@@ -264,17 +286,16 @@ ngx_tscast_remux_start(ngx_tscast_publisher_t *pub)
     ngx_memzero(&r->index, sizeof(ngx_tscast_index_t));
     ngx_memset(&r->rap, NGX_TSCAST_TS_NO_CC, sizeof(ngx_tscast_ts_rap_t));
 
-    ngx_tscast_flv_remux_init(r->work, buf + sizeof(ngx_tscast_flv_remux_t),
-                              ngx_tscast_remux_out, ngx_tscast_remux_tag,
-                              pub);
-
     ngx_log_debug1(NGX_LOG_DEBUG_CORE, pub->log, 0,
                    "flv of \"%V\" begins", &pub->stream->sn.str);
 
-    if (r->own) {
-        ngx_tscast_remux_headers(pub, &r->headers, 0);
+    if (buf == NULL) {
         return;
     }
+
+    ngx_tscast_flv_remux_init(r->work, buf + sizeof(ngx_tscast_flv_remux_t),
+                              ngx_tscast_remux_out, ngx_tscast_remux_tag,
+                              pub);
 
     ngx_tscast_remux_replay(pub);
 }
@@ -390,8 +411,10 @@ ngx_tscast_remux_stop(ngx_tscast_publisher_t *pub)
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    ngx_free(r->work);
-    r->work = NULL;
+    if (r->work) {
+        ngx_free(r->work);
+        r->work = NULL;
+    }
 }
 
 
@@ -421,7 +444,9 @@ ngx_tscast_remux_finish(ngx_tscast_publisher_t *pub)
 
     r = pub->remux;
 
-    if (r->feed == NULL || ngx_tscast_remux_enter(pub) != NGX_OK) {
+    if (r->feed == NULL || r->work == NULL
+        || ngx_tscast_remux_enter(pub) != NGX_OK)
+    {
         return;
     }
 
@@ -462,7 +487,9 @@ ngx_tscast_remux_packets(ngx_tscast_publisher_t *pub, u_char *p, size_t n)
 
     r = pub->remux;
 
-    if (r->feed == NULL || r->own || ngx_tscast_remux_enter(pub) != NGX_OK) {
+    if (r->feed == NULL || r->work == NULL
+        || ngx_tscast_remux_enter(pub) != NGX_OK)
+    {
         return;
     }
 
@@ -574,10 +601,24 @@ ngx_tscast_remux_headers(ngx_tscast_publisher_t *pub,
 
     opening.flv = *h;
 
+    if (pub->flv && pub->flv->script) {
+        (void) ngx_tscast_flv_headers_set(&opening.flv, NGX_TSCAST_FLV_SCRIPT,
+                                          pub->flv->data
+                                          + NGX_TSCAST_FLV_HEADER,
+                                          ngx_tscast_flv_get_size(
+                                                           pub->flv->data));
+    }
+
+    r->flags = h->flags;
+
     ngx_tscast_facts_write(r->feed, &opening.tables, NULL, 0);
 
-    if (again || r->index.n == 0) {
+    if (again) {
+        r->held = 0;
         r->index.n = 0;
+    }
+
+    if (r->index.n == 0) {
         return;
     }
 
@@ -671,57 +712,178 @@ ngx_tscast_remux_index(ngx_tscast_publisher_t *pub)
 static ngx_uint_t
 ngx_tscast_remux_ready(ngx_tscast_remux_t *r)
 {
-    return r->own || r->audio
-           || r->program.audio == NGX_TSCAST_FLV_CODEC_NONE
+    return r->audio || !(r->flags & NGX_TSCAST_FLV_HAS_AUDIO)
            || ngx_tscast_since(r->feed->began_at) >= NGX_TSCAST_REMUX_WAIT;
 }
 
 
 void
-ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub, ngx_uint_t type,
-    uint32_t time, u_char *p, size_t n)
+ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub,
+    ngx_tscast_flv_tag_t *tag, uint64_t time)
 {
-    ngx_uint_t             changed;
-    ngx_tscast_remux_t    *r;
-    ngx_tscast_flv_tag_t   tag;
+    ngx_int_t            rc;
+    ngx_uint_t           again, video;
+    ngx_tscast_remux_t  *r;
 
     r = pub->remux;
-    r->own = 1;
 
-    ngx_tscast_flv_tag_look(&tag, type, p, n);
-
-    changed = 0;
-
-    if (tag.config || type == NGX_TSCAST_FLV_SCRIPT) {
-        changed = ngx_tscast_flv_headers_set(&r->headers, type, p, n);
+    if (pub->flv == NULL) {
+        return;
     }
 
-    if (r->feed == NULL || n > NGX_TSCAST_FLV_MAX_VIDEO
+    video = (tag->type == NGX_TSCAST_FLV_VIDEO);
+    again = tag->config && (video ? r->video : r->audio);
+
+    rc = ngx_tscast_remux_keep(pub, tag);
+
+    ngx_tscast_remux_look(pub);
+
+    if (rc == NGX_ERROR || r->feed == NULL
         || ngx_tscast_remux_enter(pub) != NGX_OK)
     {
         return;
     }
 
-    if (changed) {
-        ngx_tscast_remux_headers(pub, &r->headers, tag.config);
+    if (r->work && tag->key) {
+        ngx_tscast_remux_turn(pub, time);
     }
 
-    /* without video a decoder can start at any frame */
+    if (r->work == NULL) {
 
-    if (type == NGX_TSCAST_FLV_AUDIO && !tag.config && r->headers.video == 0)
-    {
-        tag.key = 1;
-    }
+        if (rc == NGX_OK || r->flags != pub->flv->flags) {
+            ngx_tscast_remux_headers(pub, pub->flv, rc == NGX_OK && again);
+        }
 
-    if (type != NGX_TSCAST_FLV_SCRIPT) {
-        tag.data = ngx_tscast_remux_out;
-
-        ngx_memcpy(tag.data + NGX_TSCAST_FLV_HEADER, p, n);
-        tag.len = ngx_tscast_flv_tag(tag.data + NGX_TSCAST_FLV_HEADER, n, type,
-                                     time);
-
-        ngx_tscast_remux_append(pub, &tag);
+        ngx_tscast_remux_own(pub, tag, (uint32_t) time + r->shift);
     }
 
     ngx_tscast_remux_leave(pub);
+}
+
+
+/*
+ * What viewers are given before the first tag.  NGX_OK when it is new,
+ * NGX_DONE, or NGX_ERROR: these tags are of no use.
+ */
+
+static ngx_int_t
+ngx_tscast_remux_keep(ngx_tscast_publisher_t *pub, ngx_tscast_flv_tag_t *tag)
+{
+    ngx_int_t  rc;
+
+    if (!tag->config && tag->type != NGX_TSCAST_FLV_SCRIPT) {
+        return NGX_DONE;
+    }
+
+    rc = ngx_tscast_flv_headers_set(pub->flv, tag->type, tag->data, tag->len);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, pub->log, 0,
+                  "%uz bytes of %s are too long for FLV of \"%V/%V\"",
+                  tag->len, tag->config ? "a sequence header" : "metadata",
+                  &pub->zone->name, &pub->stream->sn.str);
+
+    if (!tag->config) {
+        return NGX_DONE;
+    }
+
+    /* from now on it is made of packets */
+
+    pub->flv = NULL;
+
+    if (pub->remux->feed) {
+        ngx_tscast_remux_stop(pub);
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* from tags made of packets to those that are handed in, at a key frame */
+
+static void
+ngx_tscast_remux_turn(ngx_tscast_publisher_t *pub, uint64_t time)
+{
+    int64_t                  now, audio;
+    ngx_tscast_remux_t      *r;
+    ngx_tscast_flv_tag_t     tag;
+    ngx_tscast_flv_clock_t  *clock;
+
+    r = pub->remux;
+
+    ngx_tscast_flv_remux_flush(r->work);
+
+    clock = &r->work->clocks[r->work->clocks[0].set ? 0 : 1];
+
+    now = clock->set ? clock->out + ngx_tscast_ts_elapsed(clock->in, time * 90)
+                     : (int64_t) time * 90;
+    audio = ngx_max(now, r->work->clocks[1].out);
+
+    r->shift = (uint32_t) ((now + 45) / 90 - time);
+
+    ngx_free(r->work);
+    r->work = NULL;
+
+    ngx_tscast_remux_headers(pub, pub->flv, 1);
+
+    ngx_memzero(&tag, sizeof(ngx_tscast_flv_tag_t));
+
+    tag.data = ngx_tscast_remux_out;
+    tag.len = ngx_tscast_flv_start(tag.data, pub->flv,
+                                   (uint32_t) time + r->shift, 0);
+    tag.type = NGX_TSCAST_FLV_VIDEO;
+    tag.config = 1;
+
+    if (pub->flv->audio) {
+        /* it may be ahead of video */
+
+        ngx_tscast_flv_set_time(tag.data + pub->flv->video
+                                + NGX_TSCAST_FLV_TIME,
+                                (uint32_t) ((audio + 45) / 90));
+    }
+
+    if (tag.len) {
+        ngx_tscast_remux_append(pub, &tag);
+    }
+}
+
+
+static void
+ngx_tscast_remux_own(ngx_tscast_publisher_t *pub, ngx_tscast_flv_tag_t *tag,
+    uint32_t time)
+{
+    ngx_tscast_remux_t    *r;
+    ngx_tscast_flv_tag_t   whole;
+
+    r = pub->remux;
+
+    if (tag->type == NGX_TSCAST_FLV_SCRIPT) {
+        return;
+    }
+
+    if (tag->type == NGX_TSCAST_FLV_VIDEO) {
+        r->video = 1;
+
+    } else {
+        r->audio = 1;
+    }
+
+    if (tag->len > NGX_TSCAST_FLV_MAX_VIDEO) {
+        r->broken = 1;
+        pub->counters->lost += tag->len;
+        return;
+    }
+
+    whole = *tag;
+    whole.data = ngx_tscast_remux_out;
+
+    ngx_memcpy(whole.data + NGX_TSCAST_FLV_HEADER, tag->data, tag->len);
+
+    whole.len = ngx_tscast_flv_tag(whole.data + NGX_TSCAST_FLV_HEADER,
+                                   tag->len, tag->type, time);
+
+    ngx_tscast_remux_append(pub, &whole);
 }

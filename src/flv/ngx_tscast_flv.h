@@ -55,7 +55,7 @@
      + NGX_TSCAST_FLV_MAX_AUDIO)
 
 /* decoder configurations and onMetaData as tags, all together */
-#define NGX_TSCAST_FLV_MAX_HEADERS  2560
+#define NGX_TSCAST_FLV_MAX_HEADERS  3072
 #define NGX_TSCAST_FLV_MAX_CONFIG   1800
 #define NGX_TSCAST_FLV_SETS     32
 
@@ -244,12 +244,11 @@ u_char *ngx_tscast_flv_video_head(u_char *p, ngx_tscast_flv_track_e codec,
 u_char *ngx_tscast_flv_audio_head(u_char *p, ngx_tscast_flv_track_e codec,
     ngx_tscast_flv_frame_t *frame, ngx_uint_t config);
 
-/* type, key and config of a tag by what it holds */
-void ngx_tscast_flv_tag_look(ngx_tscast_flv_tag_t *tag, ngx_uint_t type,
-    u_char *p, size_t len);
-
-/* puts onMetaData or a sequence header in its place; 1 if it is a new one */
-ngx_uint_t ngx_tscast_flv_headers_set(ngx_tscast_flv_headers_t *h,
+/*
+ * Puts onMetaData or a sequence header, without the header of a tag, in its
+ * place.  NGX_OK, NGX_DONE: it is there already, NGX_DECLINED: it is too long.
+ */
+ngx_int_t ngx_tscast_flv_headers_set(ngx_tscast_flv_headers_t *h,
     ngx_uint_t type, u_char *p, size_t len);
 
 /* onMetaData, without the header of its tag; returns its length */

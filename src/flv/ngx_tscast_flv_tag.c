@@ -264,39 +264,7 @@ ngx_tscast_flv_start(u_char *p, ngx_tscast_flv_headers_t *h, uint32_t time,
 }
 
 
-/* of a tag that was made elsewhere: E.4.2.1, E.4.3.1, Enhanced RTMP */
-
-void
-ngx_tscast_flv_tag_look(ngx_tscast_flv_tag_t *tag, ngx_uint_t type, u_char *p,
-    size_t len)
-{
-    ngx_memzero(tag, sizeof(ngx_tscast_flv_tag_t));
-
-    tag->type = (u_char) type;
-
-    if (len < 2) {
-        return;
-    }
-
-    if (type == NGX_TSCAST_FLV_AUDIO) {
-        tag->config = (p[0] >> 4 == NGX_TSCAST_FLV_ID_AAC && p[1] == 0)
-                      || p[0] == NGX_TSCAST_FLV_ID_EX << 4;
-        return;
-    }
-
-    if (type != NGX_TSCAST_FLV_VIDEO) {
-        return;
-    }
-
-    tag->config = (p[0] & 0x80) ? (p[0] & 0x0f) == 0
-                                : ((p[0] & 0x0f) == NGX_TSCAST_FLV_ID_AVC
-                                   && p[1] == 0);
-
-    tag->key = (!tag->config && (p[0] >> 4 & 7) == 1);
-}
-
-
-ngx_uint_t
+ngx_int_t
 ngx_tscast_flv_headers_set(ngx_tscast_flv_headers_t *h, ngx_uint_t type,
     u_char *p, size_t len)
 {
@@ -328,13 +296,13 @@ ngx_tscast_flv_headers_set(ngx_tscast_flv_headers_t *h, ngx_uint_t type,
     }
 
     if ((last - h->data) - *part + size > NGX_TSCAST_FLV_MAX_HEADERS) {
-        return 0;
+        return NGX_DECLINED;
     }
 
     if (*part == size
         && ngx_memcmp(start + NGX_TSCAST_FLV_HEADER, p, len) == 0)
     {
-        return 0;
+        return NGX_DONE;
     }
 
     ngx_memmove(start + size, start + *part, last - start - *part);
@@ -343,5 +311,5 @@ ngx_tscast_flv_headers_set(ngx_tscast_flv_headers_t *h, ngx_uint_t type,
     *part = (uint16_t) ngx_tscast_flv_tag(start + NGX_TSCAST_FLV_HEADER, len,
                                           type, 0);
 
-    return 1;
+    return NGX_OK;
 }

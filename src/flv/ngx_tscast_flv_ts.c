@@ -44,6 +44,8 @@ static ngx_int_t ngx_tscast_flv_ts_audio_frame(ngx_tscast_flv_ts_t *t,
     uint32_t timestamp, ngx_tscast_flv_message_t *msg);
 static void ngx_tscast_flv_ts_unit(ngx_tscast_flv_ts_t *t,
     ngx_tscast_mux_unit_t *unit, uint32_t timestamp, int32_t offset);
+static void ngx_tscast_flv_ts_taken(ngx_tscast_flv_ts_t *t, ngx_uint_t key,
+    ngx_uint_t config);
 static ngx_int_t ngx_tscast_flv_ts_leave_out(ngx_tscast_flv_ts_t *t,
     ngx_tscast_flv_reason_e reason);
 
@@ -96,6 +98,10 @@ ngx_int_t
 ngx_tscast_flv_ts_message(ngx_tscast_flv_ts_t *t, ngx_uint_t type,
     uint32_t timestamp, u_char *p, size_t len)
 {
+    t->message.type = (u_char) type;
+    t->message.data = p;
+    t->message.len = len;
+
     return (type == NGX_TSCAST_FLV_VIDEO)
            ? ngx_tscast_flv_ts_video(t, timestamp, p, len)
            : ngx_tscast_flv_ts_audio(t, timestamp, p, len);
@@ -129,6 +135,7 @@ ngx_tscast_flv_ts_video(ngx_tscast_flv_ts_t *t, uint32_t timestamp, u_char *p,
         return ngx_tscast_flv_ts_video_frame(t, timestamp, &msg);
 
     default:
+        ngx_tscast_flv_ts_taken(t, 0, 0);
         return NGX_OK;
     }
 }
@@ -158,6 +165,8 @@ ngx_tscast_flv_ts_video_config(ngx_tscast_flv_ts_t *t,
 
     ngx_tscast_mux_track(&t->mux, NGX_TSCAST_MUX_VIDEO,
                          ngx_tscast_flv_ts_video_type(codec));
+
+    ngx_tscast_flv_ts_taken(t, 0, 1);
 
     return NGX_OK;
 }
@@ -205,6 +214,7 @@ ngx_tscast_flv_ts_video_frame(ngx_tscast_flv_ts_t *t, uint32_t timestamp,
                          ngx_tscast_flv_ts_video_type(msg->codec));
 
     ngx_tscast_flv_ts_unit(t, &unit, timestamp, msg->offset);
+    ngx_tscast_flv_ts_taken(t, unit.random, 0);
 
     return ngx_tscast_flv_ts_video_write(t, msg, &au, &unit);
 }
@@ -288,6 +298,8 @@ ngx_tscast_flv_ts_audio(ngx_tscast_flv_ts_t *t, uint32_t timestamp, u_char *p,
         return ngx_tscast_flv_ts_audio_frame(t, timestamp, &msg);
     }
 
+    ngx_tscast_flv_ts_taken(t, 0, 0);
+
     return NGX_OK;
 }
 
@@ -303,6 +315,8 @@ ngx_tscast_flv_ts_aac_config(ngx_tscast_flv_ts_t *t,
     if (rc == NGX_OK) {
         ngx_tscast_mux_track(&t->mux, NGX_TSCAST_MUX_AUDIO,
                              NGX_TSCAST_MUX_ADTS);
+        ngx_tscast_flv_ts_taken(t, 0, 1);
+
         return NGX_OK;
     }
 
@@ -362,6 +376,8 @@ ngx_tscast_flv_ts_audio_frame(ngx_tscast_flv_ts_t *t, uint32_t timestamp,
     unit.random = (t->mux.tracks[NGX_TSCAST_MUX_VIDEO].type
                    == NGX_TSCAST_MUX_NONE);
 
+    ngx_tscast_flv_ts_taken(t, unit.random, 0);
+
     ngx_tscast_mux_begin(&t->mux, &unit);
     ngx_tscast_mux_put(&t->mux, header, n);
     ngx_tscast_mux_put(&t->mux, msg->data, msg->len);
@@ -404,6 +420,32 @@ ngx_tscast_flv_ts_unit(ngx_tscast_flv_ts_t *t, ngx_tscast_mux_unit_t *unit,
     if (!t->seen[i] && unit->dts - t->began > NGX_TSCAST_FLV_PATIENCE) {
         ngx_tscast_mux_track(&t->mux, i, NGX_TSCAST_MUX_NONE);
     }
+}
+
+
+/* one without a frame has the time of the frame before it */
+
+static void
+ngx_tscast_flv_ts_taken(ngx_tscast_flv_ts_t *t, ngx_uint_t key,
+    ngx_uint_t config)
+{
+    uint64_t                time;
+    ngx_tscast_flv_line_t  *line;
+
+    if (t->tag == NULL) {
+        return;
+    }
+
+    line = &t->time.lines[(t->message.type == NGX_TSCAST_FLV_VIDEO)
+                          ? NGX_TSCAST_MUX_VIDEO : NGX_TSCAST_MUX_AUDIO];
+
+    time = line->seen ? line->last : t->time.clock;
+
+    t->message.key = key;
+    t->message.config = config;
+
+    t->tag(t->mux.data, &t->message,
+           time + NGX_TSCAST_FLV_LEAD / NGX_TSCAST_FLV_MS);
 }
 
 

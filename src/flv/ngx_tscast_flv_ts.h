@@ -15,12 +15,8 @@
 
 
 #include "ngx_tscast_mux.h"
+#include "ngx_tscast_flv.h"
 #include "ngx_tscast_flv_read.h"
-
-
-/* types of tags and messages */
-#define NGX_TSCAST_FLV_AUDIO  8
-#define NGX_TSCAST_FLV_VIDEO  9
 
 
 /* why a message was left out; ngx_tscast_flv_ts_reasons[] has the words */
@@ -52,8 +48,17 @@ typedef struct {
 } ngx_tscast_flv_time_t;
 
 
+/*
+ * A message that is taken, before packets are made of it: tag->data is without
+ * the header of a tag.  The DTS in its packets are 90 * time, modulo 2^33.
+ */
+typedef void (*ngx_tscast_flv_ts_tag_pt)(void *data,
+    ngx_tscast_flv_tag_t *tag, uint64_t time);
+
+
 typedef struct {
     ngx_tscast_mux_t         mux;         /* write and data: the caller's */
+    ngx_tscast_flv_ts_tag_pt tag;         /* the caller's, or NULL */
 
     /* read by the caller */
 
@@ -62,6 +67,7 @@ typedef struct {
 
     /* its own */
 
+    ngx_tscast_flv_tag_t     message;     /* that is looked at */
     ngx_tscast_flv_time_t    time;
     ngx_tscast_flv_video_t   video;
     ngx_tscast_flv_aac_t     aac;         /* object is 0: none so far */

@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     ngx_tscast_publisher_t   publisher;
     ngx_tscast_flv_ts_t      ts;
+    ngx_tscast_flv_headers_t headers;
     ngx_event_t              timeout;
     ngx_event_t              flush;
     uint64_t                 left_out;    /* messages */

@@ -42,6 +42,10 @@ static ngx_int_t ngx_rtmp_tscast_gather(ngx_rtmp_session_t *s,
 static void ngx_rtmp_tscast_left_out(ngx_rtmp_session_t *s,
     ngx_rtmp_tscast_ctx_t *ctx, size_t n);
 static ngx_int_t ngx_rtmp_tscast_write(void *data, u_char *p, size_t n);
+static void ngx_rtmp_tscast_tag(void *data, ngx_tscast_flv_tag_t *tag,
+    uint64_t time);
+static ngx_int_t ngx_rtmp_tscast_metadata(ngx_rtmp_session_t *s,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
 static void ngx_rtmp_tscast_flush(ngx_event_t *ev);
 static void ngx_rtmp_tscast_timed_out(ngx_event_t *ev);
 static void ngx_rtmp_tscast_ousted(ngx_tscast_publisher_t *pub);
@@ -132,6 +136,7 @@ ngx_rtmp_tscast_publish(ngx_rtmp_session_t *s, ngx_rtmp_publish_t *v)
         ngx_rtmp_set_ctx(s, ctx, ngx_rtmp_tscast_module);
     }
 
+    ngx_memzero(&ctx->headers, sizeof(ngx_tscast_flv_headers_t));
     ngx_memcpy(ctx->args, v->args, NGX_RTMP_MAX_ARGS);
 
 next:
@@ -235,6 +240,7 @@ ngx_rtmp_tscast_claim(ngx_rtmp_session_t *s,
     pub->door = NGX_TSCAST_DOOR_RTMP;
     pub->timeout = icf->timeout;
     pub->takeover = icf->takeover;
+    pub->flv = &ctx->headers;
 
     ngx_rtmp_tscast_name(s, &icf->name, buf, &name);
 
@@ -254,6 +260,7 @@ ngx_rtmp_tscast_claim(ngx_rtmp_session_t *s,
 
     ctx->ts.mux.write = ngx_rtmp_tscast_write;
     ctx->ts.mux.data = pub;
+    ctx->ts.tag = ngx_rtmp_tscast_tag;
 
     ngx_tscast_flv_ts_init(&ctx->ts);
 
@@ -401,6 +408,106 @@ static ngx_int_t
 ngx_rtmp_tscast_write(void *data, u_char *p, size_t n)
 {
     return ngx_tscast_publisher_write(data, p, n);
+}
+
+
+/* its headers tell of what the transport stream has, and is to have */
+
+static void
+ngx_rtmp_tscast_tag(void *data, ngx_tscast_flv_tag_t *tag, uint64_t time)
+{
+    ngx_tscast_publisher_t *pub = data;
+
+    ngx_rtmp_tscast_ctx_t   *ctx;
+    ngx_tscast_mux_track_t  *tracks;
+
+    ctx = ngx_rtmp_get_module_ctx((ngx_rtmp_session_t *) pub->data,
+                                  ngx_rtmp_tscast_module);
+    tracks = ctx->ts.mux.tracks;
+
+    ctx->headers.flags = 0;
+
+    if (tracks[NGX_TSCAST_MUX_VIDEO].type != NGX_TSCAST_MUX_NONE) {
+        ctx->headers.flags |= NGX_TSCAST_FLV_HAS_VIDEO;
+    }
+
+    if (tracks[NGX_TSCAST_MUX_AUDIO].type != NGX_TSCAST_MUX_NONE) {
+        ctx->headers.flags |= NGX_TSCAST_FLV_HAS_AUDIO;
+    }
+
+    ngx_tscast_publisher_flv(pub, tag, time);
+}
+
+
+/*
+ * Behind "@setDataFrame", which is for servers, there is "onMetaData" and what
+ * it tells; behind "onMetaData" only that.
+ */
+
+static ngx_int_t
+ngx_rtmp_tscast_metadata(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
+    ngx_chain_t *in)
+{
+    u_char                 *p;
+    ngx_str_t               message;
+    ngx_tscast_flv_tag_t    tag;
+    ngx_rtmp_tscast_ctx_t  *ctx;
+
+    static ngx_str_t  name = ngx_string("\x02\x00\x0aonMetaData");
+    static u_char     buf[NGX_TSCAST_FLV_MAX_HEADERS];
+
+    ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_tscast_module);
+
+    if (ctx == NULL || in == NULL || !ngx_rtmp_tscast_publishes(s)) {
+        return NGX_OK;
+    }
+
+    if (ngx_rtmp_tscast_gather(s, in, &message) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (message.len > sizeof(buf) - name.len) {
+        goto left_out;
+    }
+
+    p = buf;
+
+    if (message.len == 0 || message.data[0] != NGX_RTMP_AMF_STRING) {
+        p = ngx_cpymem(p, name.data, name.len);
+
+    } else if (message.len < name.len
+               || ngx_memcmp(message.data, name.data, name.len) != 0)
+    {
+        return NGX_OK;
+    }
+
+    p = ngx_cpymem(p, message.data, message.len);
+
+    if (ctx->active) {
+        ngx_memzero(&tag, sizeof(ngx_tscast_flv_tag_t));
+
+        tag.type = NGX_TSCAST_FLV_SCRIPT;
+        tag.data = buf;
+        tag.len = p - buf;
+
+        ngx_tscast_publisher_flv(&ctx->publisher, &tag, 0);
+
+        return NGX_OK;
+    }
+
+    if (ngx_tscast_flv_headers_set(&ctx->headers, NGX_TSCAST_FLV_SCRIPT, buf,
+                                   p - buf)
+        != NGX_DECLINED)
+    {
+        return NGX_OK;
+    }
+
+left_out:
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "metadata of %uz bytes is left out", message.len);
+
+    return NGX_OK;
 }
 
 
@@ -578,8 +685,15 @@ ngx_rtmp_tscast_ingest_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_int_t
 ngx_rtmp_tscast_init(ngx_conf_t *cf)
 {
+    ngx_uint_t                  i;
     ngx_rtmp_handler_pt        *h;
+    ngx_rtmp_amf_handler_t     *ah;
     ngx_rtmp_core_main_conf_t  *cmcf;
+
+    static ngx_str_t  metadata[] = {
+        ngx_string("@setDataFrame"),
+        ngx_string("onMetaData")
+    };
 
     cmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_core_module);
 
@@ -596,6 +710,16 @@ ngx_rtmp_tscast_init(ngx_conf_t *cf)
     }
 
     *h = ngx_rtmp_tscast_av;
+
+    for (i = 0; i < 2; i++) {
+        ah = ngx_array_push(&cmcf->amf);
+        if (ah == NULL) {
+            return NGX_ERROR;
+        }
+
+        ah->name = metadata[i];
+        ah->handler = ngx_rtmp_tscast_metadata;
+    }
 
     ngx_rtmp_tscast_next_publish = ngx_rtmp_publish;
     ngx_rtmp_publish = ngx_rtmp_tscast_publish;

@@ -527,39 +527,22 @@ test_remux(void **state)
 static void
 test_own_headers(void **state)
 {
-    ngx_tscast_flv_tag_t       tag;
-    ngx_tscast_flv_headers_t   h;
+    ngx_tscast_flv_headers_t  h;
 
     ngx_memzero(&h, sizeof(h));
-
-    ngx_tscast_flv_tag_look(&tag, 9, (u_char *) "\x17\0\0\0\0", 5);
-    assert_int_equal(tag.config, 1);
-    ngx_tscast_flv_tag_look(&tag, 9, (u_char *) "\x17\1\0\0\0", 5);
-    assert_int_equal(tag.config, 0);
-    assert_int_equal(tag.key, 1);
-    ngx_tscast_flv_tag_look(&tag, 9, (u_char *) "\x27\1\0\0\0", 5);
-    assert_int_equal(tag.key, 0);
-    ngx_tscast_flv_tag_look(&tag, 9, (u_char *) "\x90hvc1", 5);
-    assert_int_equal(tag.config, 1);
-    ngx_tscast_flv_tag_look(&tag, 9, (u_char *) "\x91hvc1", 5);
-    assert_int_equal(tag.key, 1);
-    ngx_tscast_flv_tag_look(&tag, 8, (u_char *) "\xaf\0", 2);
-    assert_int_equal(tag.config, 1);
-    ngx_tscast_flv_tag_look(&tag, 8, (u_char *) "\xaf\1", 2);
-    assert_int_equal(tag.config, 0);
 
     /* in any order they end up as script, video, audio */
 
     assert_int_equal(ngx_tscast_flv_headers_set(&h, 8, (u_char *) "\xaf\0A",
-                                                3), 1);
+                                                3), NGX_OK);
     assert_int_equal(ngx_tscast_flv_headers_set(&h, 9, (u_char *) "\x17\0V",
-                                                3), 1);
+                                                3), NGX_OK);
     assert_int_equal(ngx_tscast_flv_headers_set(&h, 18, (u_char *) "meta", 4),
-                     1);
+                     NGX_OK);
     assert_int_equal(ngx_tscast_flv_headers_set(&h, 9, (u_char *) "\x17\0V",
-                                                3), 0);
+                                                3), NGX_DONE);
     assert_int_equal(ngx_tscast_flv_headers_set(&h, 9, (u_char *) "\x17\0WW",
-                                                4), 1);
+                                                4), NGX_OK);
 
     assert_int_equal(h.flags, 5);
     assert_int_equal(h.script, 19);
@@ -573,7 +556,7 @@ test_own_headers(void **state)
 
     assert_int_equal(ngx_tscast_flv_headers_set(&h, 9, out,
                                                 NGX_TSCAST_FLV_MAX_HEADERS),
-                     0);
+                     NGX_DECLINED);
     assert_int_equal(h.video, 19);
 }
 
