@@ -170,6 +170,7 @@ sub metadata {
 
         $meta{$name} = $type == 0 ? unpack('d>', substr $data, 0, 8, '')
                        : $type == 1 ? ord substr $data, 0, 1, ''
+                       : $type == 2 ? $key->()
                        : die "type $type\n";
     }
 
