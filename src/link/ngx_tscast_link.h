@@ -32,6 +32,7 @@
 #define NGX_TSCAST_SCHEME_PULL      0x02
 #define NGX_TSCAST_SCHEME_PATH      0x04    /* URLs may have a path */
 #define NGX_TSCAST_SCHEME_DATAGRAM  0x08    /* and have no order */
+#define NGX_TSCAST_SCHEME_FLV       0x10    /* a push takes tags */
 
 /* bytes read at a time, of all links of a worker in turn */
 #define NGX_TSCAST_LINK_BUFFER      65536
@@ -239,12 +240,13 @@ void ngx_tscast_link_close(ngx_tscast_link_t *link);
 
 /* ngx_tscast_link_push.c */
 
-/*
- * The peer can take the stream, by these framing and send functions.  The
- * write handler of the connection is the push's from here on.
- */
+/* the peer can take the stream, by these framing and send functions */
 void ngx_tscast_link_push_start(ngx_tscast_link_t *link,
     const ngx_tscast_framing_t *framing, ngx_tscast_send_pt send);
+
+/* write handler from then on, where the link is the connection's data */
+void ngx_tscast_link_push_write(ngx_event_t *ev);
+
 void ngx_tscast_link_push_leave(ngx_tscast_link_t *link);
 void ngx_tscast_link_push_stop(ngx_tscast_link_t *link);
 void ngx_tscast_link_push_count(ngx_tscast_link_t *link);

@@ -75,6 +75,8 @@ ngx_tscast_link_http_push_begin(ngx_tscast_link_t *link)
 
     ctx->begun = 1;
 
+    link->peer.connection->write->handler = ngx_tscast_link_push_write;
+
     send = ctx->tls ? ngx_tscast_send_tls : ngx_tscast_send;
 
     ngx_tscast_link_push_start(link, &ngx_tscast_framing_chunked, send);

@@ -20,7 +20,6 @@
 #define NGX_TSCAST_LINK_DRAIN  30000
 
 
-static void ngx_tscast_link_push_write(ngx_event_t *ev);
 static void ngx_tscast_link_push_close(ngx_tscast_viewer_t *v, ngx_int_t rc);
 
 
@@ -52,6 +51,11 @@ ngx_tscast_link_push_start(ngx_tscast_link_t *link,
     v->flush = lcf->flush;
     v->timeout = lcf->timeout;
 
+    if (lcf->scheme->flags & NGX_TSCAST_SCHEME_FLV) {
+        v->rendition = NGX_TSCAST_FLV;
+        v->zero = NGX_TSCAST_FLV_ZERO;
+    }
+
     if (rec->place.feed) {
         v->place = rec->place;
         v->start = (lcf->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM)
@@ -67,13 +71,17 @@ ngx_tscast_link_push_start(ngx_tscast_link_t *link,
         return;
     }
 
+    if (rc == NGX_TSCAST_UNFIT) {
+        ngx_tscast_link_fail(link, 0, "%V is not for %V://", &v->unfit,
+                             &lcf->url.scheme);
+        return;
+    }
+
     if (rc != NGX_OK) {
         /* the stream has ended meanwhile */
         ngx_tscast_link_finish(link);
         return;
     }
-
-    link->peer.connection->write->handler = ngx_tscast_link_push_write;
 
     ngx_tscast_link_up(link);
 
@@ -81,7 +89,7 @@ ngx_tscast_link_push_start(ngx_tscast_link_t *link,
 }
 
 
-static void
+void
 ngx_tscast_link_push_write(ngx_event_t *ev)
 {
     ngx_connection_t   *c;

@@ -80,6 +80,8 @@ ngx_tscast_link_tcp_connected(ngx_tscast_link_t *link)
             ngx_post_event(c->read, &ngx_posted_events);
         }
 
+        c->write->handler = ngx_tscast_link_push_write;
+
         ngx_tscast_link_push_start(link, &ngx_tscast_framing_raw,
                                    ngx_tscast_send);
         return;

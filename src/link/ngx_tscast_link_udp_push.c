@@ -119,6 +119,7 @@ ngx_tscast_link_udp_push(ngx_tscast_link_t *link)
     link->ctx = push;
 
     c->read->handler = ngx_tscast_link_udp_refused;
+    c->write->handler = ngx_tscast_link_push_write;
 
     /* not for writing, which would be an event for each datagram */
 
