@@ -335,12 +335,15 @@ ngx_tscast_tags_range(ngx_tscast_burst_t *b, ngx_tscast_reading_t *rd,
         }
 
         n = ngx_min(n, len);
-        last = &b->iov[b->niov - 1];
 
-        if (f->media && (u_char *) last->iov_base + last->iov_len == p) {
-            last->iov_len += n;
-            f->media += n;
-            continue;
+        if (f->media) {
+            last = &b->iov[b->niov - 1];
+
+            if ((u_char *) last->iov_base + last->iov_len == p) {
+                last->iov_len += n;
+                f->media += n;
+                continue;
+            }
         }
 
         ngx_tscast_burst_piece(b, p, n);
