@@ -75,10 +75,4 @@ for my $rtmp ('', undef) {
     like($said, qr/cannot be set up in \S+nginx\.conf:\d+/, 'by this line');
 }
 
-($rc, $said) = check('push live/a rtmp://127.0.0.1/app/a;',
-                     'server { listen 127.0.0.1:$PORT_1; chunk_size 64; }');
-
-isnt($rc, 0, 'chunks that are too small');
-like($said, qr/needs a "chunk_size" of 128 or more/, 'are refused');
-
 done_testing();

@@ -67,11 +67,7 @@ typedef struct {
     ngx_event_handler_pt     read;
     ngx_event_handler_pt     write;
 
-    /* the message that is being made */
-
-    size_t                   chunk;
-    ngx_chain_t             *message;
-    ngx_chain_t             *last;
+    ngx_chain_t             *message;     /* that is being made */
 
     ngx_rtmp_tscast_push_t   push;
 } ngx_rtmp_tscast_client_t;
@@ -122,9 +118,8 @@ ngx_int_t ngx_rtmp_tscast_message_put(ngx_rtmp_tscast_client_t *client,
  * NGX_AGAIN: it is full, the message stays; see ngx_rtmp_tscast_message_try().
  */
 ngx_int_t ngx_rtmp_tscast_message_send(ngx_rtmp_tscast_client_t *client,
-    ngx_rtmp_header_t *h, ngx_uint_t priority);
-ngx_int_t ngx_rtmp_tscast_message_try(ngx_rtmp_tscast_client_t *client,
-    ngx_uint_t priority);
+    ngx_rtmp_header_t *h);
+ngx_int_t ngx_rtmp_tscast_message_try(ngx_rtmp_tscast_client_t *client);
 void ngx_rtmp_tscast_message_free(ngx_rtmp_tscast_client_t *client);
 
 /* is anything on its way? */

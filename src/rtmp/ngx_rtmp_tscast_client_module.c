@@ -186,7 +186,6 @@ ngx_rtmp_tscast_client_session(ngx_tscast_link_t *link)
 
     client->session = s;
     client->link = link;
-    client->chunk = NGX_RTMP_DEFAULT_CHUNK_SIZE;
 
     link->ctx = client;
 

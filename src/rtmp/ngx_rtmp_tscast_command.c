@@ -28,6 +28,9 @@
 /* transactions are numbered by their phase; of others no answer is wanted */
 #define NGX_RTMP_TSCAST_NO_ANSWER  0
 
+/* arguments of a command, at most */
+#define NGX_RTMP_TSCAST_ARGS       3
+
 /* of an answer, so much is logged */
 #define NGX_RTMP_TSCAST_CODE       64
 #define NGX_RTMP_TSCAST_TEXT       48
@@ -76,8 +79,9 @@ static ngx_rtmp_tscast_answer_t  ngx_rtmp_tscast_answer;
 ngx_int_t
 ngx_rtmp_tscast_command_connect(ngx_rtmp_tscast_client_t *client)
 {
-    u_char     *p;
-    ngx_str_t  *authority;
+    u_char                    *p;
+    ngx_str_t                 *authority;
+    ngx_rtmp_core_srv_conf_t  *cscf;
 
     ngx_rtmp_amf_elt_t  info[] = {
         { NGX_RTMP_AMF_STRING, ngx_string("app"), NULL, 0 },
@@ -104,6 +108,17 @@ ngx_rtmp_tscast_command_connect(ngx_rtmp_tscast_client_t *client)
     info[3].data = p;
     info[3].len = ngx_sprintf(p, "rtmp://%V/%V", authority, &client->app) - p;
 
+    cscf = ngx_rtmp_get_module_srv_conf(client->session,
+                                        ngx_rtmp_core_module);
+
+    /* first: it is longer than a chunk may be by default */
+
+    if (ngx_rtmp_send_chunk_size(client->session, cscf->chunk_size)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     client->phase = NGX_RTMP_TSCAST_CONNECT;
 
     return ngx_rtmp_tscast_command_send(client, "connect", client->phase, 0,
@@ -117,47 +132,25 @@ static ngx_int_t
 ngx_rtmp_tscast_command_send(ngx_rtmp_tscast_client_t *client, char *name,
     ngx_uint_t number, ngx_uint_t msid, ngx_rtmp_amf_elt_t *elts, size_t nelts)
 {
-    double               transaction;
-    ngx_int_t            rc;
-    ngx_chain_t         *first, *last, *cl;
-    ngx_rtmp_header_t    h;
-    ngx_rtmp_session_t  *s;
+    double             transaction;
+    size_t             i, n;
+    ngx_rtmp_header_t  h;
 
-    ngx_rtmp_amf_elt_t  head[] = {
+    ngx_rtmp_amf_elt_t  all[3 + NGX_RTMP_TSCAST_ARGS] = {
         { NGX_RTMP_AMF_STRING, ngx_null_string, NULL, 0 },
         { NGX_RTMP_AMF_NUMBER, ngx_null_string, NULL, 0 },
         { NGX_RTMP_AMF_NULL, ngx_null_string, NULL, 0 }
     };
 
-    s = client->session;
     transaction = number;
 
-    head[0].data = name;
-    head[1].data = &transaction;
+    all[0].data = name;
+    all[1].data = &transaction;
 
-    first = NULL;
-    last = NULL;
+    n = (nelts && elts->type == NGX_RTMP_AMF_OBJECT) ? 2 : 3;
 
-    rc = ngx_rtmp_append_amf(s, &first, &last, head,
-                             (elts && elts->type == NGX_RTMP_AMF_OBJECT)
-                                 ? 2 : 3);
-
-    if (rc == NGX_OK && nelts) {
-        rc = ngx_rtmp_append_amf(s, &first, &last, elts, nelts);
-    }
-
-    for (cl = first; cl && rc == NGX_OK; cl = cl->next) {
-        rc = ngx_rtmp_tscast_message_put(client, cl->buf->pos,
-                                         cl->buf->last - cl->buf->pos);
-    }
-
-    if (first) {
-        ngx_rtmp_free_shared_chain(ngx_rtmp_get_module_srv_conf(s,
-                                              ngx_rtmp_core_module), first);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
+    for (i = 0; i < nelts; i++) {
+        all[n++] = elts[i];
     }
 
     ngx_memzero(&h, sizeof(ngx_rtmp_header_t));
@@ -166,7 +159,7 @@ ngx_rtmp_tscast_command_send(ngx_rtmp_tscast_client_t *client, char *name,
     h.msid = msid;
     h.type = NGX_RTMP_MSG_AMF_CMD;
 
-    return ngx_rtmp_tscast_message_send(client, &h, 0);
+    return ngx_rtmp_send_amf(client->session, &h, all, n);
 }
 
 
@@ -196,13 +189,10 @@ ngx_rtmp_tscast_command_create(ngx_rtmp_tscast_client_t *client)
     s = client->session;
     cscf = ngx_rtmp_get_module_srv_conf(s, ngx_rtmp_core_module);
 
-    if (ngx_rtmp_send_ack_size(s, cscf->ack_window) != NGX_OK
-        || ngx_rtmp_send_chunk_size(s, cscf->chunk_size) != NGX_OK)
-    {
+    if (ngx_rtmp_send_ack_size(s, cscf->ack_window) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    client->chunk = cscf->chunk_size;
     client->phase = NGX_RTMP_TSCAST_CREATE;
 
     /* as encoders do: there are servers that want it */

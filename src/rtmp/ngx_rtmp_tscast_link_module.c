@@ -148,14 +148,6 @@ ngx_rtmp_tscast_link_host(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf)
     servers = cmcf->servers.elts;
     cscf = servers[0]->ctx->srv_conf[ngx_rtmp_core_module.ctx_index];
 
-    if (cscf->chunk_size < NGX_RTMP_DEFAULT_CHUNK_SIZE) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "\"%V\" needs a \"chunk_size\" of %d or more in the "
-                      "first server of rtmp {}", &lcf->address,
-                      NGX_RTMP_DEFAULT_CHUNK_SIZE);
-        return NGX_ERROR;
-    }
-
     rlcf->addr.ctx = cscf->ctx;
     ngx_str_set(&rlcf->addr.addr_text, "tscast");
 

@@ -5,8 +5,8 @@
 
 
 /*
- * Messages in buffers of nginx-rtmp, a chunk in each: it writes the headers
- * into the room before them.
+ * Messages in buffers of nginx-rtmp, a chunk in each.  They are not aligned
+ * as their types ask: nobody but nginx-rtmp looks into them.
  */
 
 
@@ -34,62 +34,43 @@ ngx_int_t
 ngx_rtmp_tscast_message_put(ngx_rtmp_tscast_client_t *client, u_char *p,
     size_t n)
 {
-    size_t        size;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_buf_t    b;
+    ngx_chain_t  in;
 
-    while (n) {
-        cl = client->last;
+    ngx_memzero(&b, sizeof(ngx_buf_t));
 
-        if (cl == NULL || (size_t) (cl->buf->last - cl->buf->pos)
-                          == client->chunk)
-        {
-            cl = ngx_rtmp_alloc_shared_buf(
-                                        ngx_rtmp_tscast_message_conf(client));
-            if (cl == NULL) {
-                return NGX_ERROR;
-            }
+    b.pos = p;
+    b.last = p + n;
 
-            if (client->last) {
-                client->last->next = cl;
+    in.buf = &b;
+    in.next = NULL;
 
-            } else {
-                client->message = cl;
-            }
+    client->message = ngx_rtmp_append_shared_bufs(
+                                         ngx_rtmp_tscast_message_conf(client),
+                                         client->message, &in);
 
-            client->last = cl;
-        }
-
-        b = cl->buf;
-        size = ngx_min(n, client->chunk - (b->last - b->pos));
-
-        b->last = ngx_cpymem(b->last, p, size);
-
-        p += size;
-        n -= size;
-    }
-
-    return NGX_OK;
+    return client->message ? NGX_OK : NGX_ERROR;
 }
 
 
 ngx_int_t
 ngx_rtmp_tscast_message_send(ngx_rtmp_tscast_client_t *client,
-    ngx_rtmp_header_t *h, ngx_uint_t priority)
+    ngx_rtmp_header_t *h)
 {
     ngx_rtmp_prepare_message(client->session, h, NULL, client->message);
 
-    return ngx_rtmp_tscast_message_try(client, priority);
+    return ngx_rtmp_tscast_message_try(client);
 }
 
 
+/* a quarter of the queue is left to the answers that a session owes */
+
 ngx_int_t
-ngx_rtmp_tscast_message_try(ngx_rtmp_tscast_client_t *client,
-    ngx_uint_t priority)
+ngx_rtmp_tscast_message_try(ngx_rtmp_tscast_client_t *client)
 {
     ngx_int_t  rc;
 
-    rc = ngx_rtmp_send_message(client->session, client->message, priority);
+    rc = ngx_rtmp_send_message(client->session, client->message, 1);
 
     if (rc == NGX_OK) {
         ngx_rtmp_tscast_message_free(client);
@@ -109,6 +90,5 @@ ngx_rtmp_tscast_message_free(ngx_rtmp_tscast_client_t *client)
                                    client->message);
 
         client->message = NULL;
-        client->last = NULL;
     }
 }

@@ -84,7 +84,7 @@ ngx_rtmp_tscast_push_send(ngx_tscast_viewer_t *v, struct iovec *iov,
 
     if (client->push.waits) {
 
-        if (ngx_rtmp_tscast_message_try(client, 1) != NGX_OK) {
+        if (ngx_rtmp_tscast_message_try(client) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -168,7 +168,7 @@ ngx_rtmp_tscast_push_bytes(ngx_rtmp_tscast_client_t *client, u_char *p,
             push->state = sw_trailer;
             push->left = NGX_TSCAST_FLV_TRAILER;
 
-            rc = ngx_rtmp_tscast_message_send(client, &push->h, 1);
+            rc = ngx_rtmp_tscast_message_send(client, &push->h);
 
             if (rc == NGX_ERROR) {
                 return NGX_ERROR;
