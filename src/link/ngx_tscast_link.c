@@ -65,7 +65,6 @@ static void ngx_tscast_link_silent(ngx_tscast_link_t *link);
 static ngx_uint_t ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err,
     ngx_str_t *why);
 static ngx_uint_t ngx_tscast_link_stable(ngx_tscast_link_t *link);
-static ngx_msec_t ngx_tscast_link_pause(ngx_tscast_link_t *link);
 static void ngx_tscast_link_timer_handler(ngx_event_t *ev);
 static u_char *ngx_tscast_link_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
@@ -632,7 +631,14 @@ ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err, const char *fmt,
 
     ngx_tscast_link_state(link, NGX_TSCAST_LINK_WAITING);
 
-    ngx_add_timer(&link->timer, ngx_tscast_link_pause(link));
+    ngx_add_timer(&link->timer,
+                  ngx_tscast_link_pause(link->conf->reconnect,
+                                        link->conf->reconnect_max,
+                                        link->record->retries));
+
+    if (!link->heir) {
+        link->record->retries++;
+    }
 }
 
 
@@ -698,27 +704,19 @@ ngx_tscast_link_stable(ngx_tscast_link_t *link)
 }
 
 
-/* doubled with each try, and a quarter of it left to chance */
-
-static ngx_msec_t
-ngx_tscast_link_pause(ngx_tscast_link_t *link)
+ngx_msec_t
+ngx_tscast_link_pause(ngx_msec_t min, ngx_msec_t max, ngx_uint_t tries)
 {
-    ngx_msec_t               pause;
-    ngx_uint_t               i;
-    ngx_tscast_link_conf_t  *lcf;
+    ngx_msec_t  pause;
+    ngx_uint_t  i;
 
-    lcf = link->conf;
-    pause = lcf->reconnect;
+    pause = min;
 
-    for (i = 0; i < link->record->retries && pause < lcf->reconnect_max; i++) {
+    for (i = 0; i < tries && pause < max; i++) {
         pause *= 2;
     }
 
-    pause = ngx_min(pause, lcf->reconnect_max);
-
-    if (!link->heir) {
-        link->record->retries++;
-    }
+    pause = ngx_min(pause, max);
 
     return pause - pause / 4 + (ngx_msec_t) ngx_random() % (pause / 4 + 1);
 }

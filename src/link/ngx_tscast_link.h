@@ -193,6 +193,10 @@ char *ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_tscast_link_check(ngx_cycle_t *cycle,
     ngx_tscast_link_main_conf_t *lmcf);
 
+/* "reconnect=1s" or "reconnect=1s..30s"; NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_tscast_link_reconnect(ngx_str_t *param, ngx_msec_t *min,
+    ngx_msec_t *max);
+
 /* does the link's pattern fit the name? */
 ngx_uint_t ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf,
     ngx_str_t *name);
@@ -210,6 +214,10 @@ void ngx_tscast_link_up(ngx_tscast_link_t *link);
 void ngx_cdecl ngx_tscast_link_fail(ngx_tscast_link_t *link, ngx_err_t err,
     const char *fmt, ...);
 void ngx_tscast_link_finish(ngx_tscast_link_t *link);
+
+/* the pause after so many tries: doubled each time, a quarter by chance */
+ngx_msec_t ngx_tscast_link_pause(ngx_msec_t min, ngx_msec_t max,
+    ngx_uint_t tries);
 
 /* a pull whose stream has a publisher: waits until there is none */
 void ngx_tscast_link_yield(ngx_tscast_link_t *link);
@@ -237,6 +245,16 @@ void ngx_tscast_link_tcp(ngx_tscast_link_t *link,
 ngx_uint_t ngx_tscast_link_rtt(ngx_tscast_link_t *link);
 
 void ngx_tscast_link_close(ngx_tscast_link_t *link);
+
+/*
+ * Connects any peer whose address, name and log are set; handler is that of
+ * both events.  Returns NGX_OK, NGX_AGAIN, or NGX_ERROR with errno set.
+ */
+ngx_int_t ngx_tscast_link_open(ngx_peer_connection_t *peer, void *data,
+    ngx_pool_t *pool, ngx_log_t *log, ngx_event_handler_pt handler);
+
+/* 0, or why it is not connected */
+ngx_err_t ngx_tscast_link_tcp_test(ngx_connection_t *c);
 
 /* ngx_tscast_link_push.c */
 

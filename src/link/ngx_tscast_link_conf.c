@@ -29,8 +29,6 @@ static char *ngx_tscast_link_params(ngx_conf_t *cf,
     ngx_tscast_link_conf_t *lcf);
 static ngx_int_t ngx_tscast_link_param(ngx_conf_t *cf,
     ngx_tscast_link_conf_t *lcf, ngx_str_t *param);
-static ngx_int_t ngx_tscast_link_reconnect(ngx_tscast_link_conf_t *lcf,
-    ngx_str_t *param);
 static char *ngx_tscast_link_text(ngx_conf_t *cf,
     ngx_tscast_link_conf_t *lcf);
 static ngx_uint_t ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a,
@@ -345,7 +343,8 @@ ngx_tscast_link_param(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
     ngx_str_t *param)
 {
     if (ngx_strncmp(param->data, "reconnect=", 10) == 0) {
-        return ngx_tscast_link_reconnect(lcf, param);
+        return ngx_tscast_link_reconnect(param, &lcf->reconnect,
+                                         &lcf->reconnect_max);
     }
 
     if (ngx_tscast_param_msec(param, "timeout=", &lcf->timeout) == NGX_OK) {
@@ -382,13 +381,11 @@ ngx_tscast_link_param(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
 }
 
 
-/* reconnect=1s, or reconnect=1s..30s */
-
-static ngx_int_t
-ngx_tscast_link_reconnect(ngx_tscast_link_conf_t *lcf, ngx_str_t *param)
+ngx_int_t
+ngx_tscast_link_reconnect(ngx_str_t *param, ngx_msec_t *min, ngx_msec_t *max)
 {
     u_char     *p, *last;
-    ngx_int_t   min, max;
+    ngx_int_t   first, longest;
     ngx_str_t   s;
 
     s.data = param->data + sizeof("reconnect=") - 1;
@@ -397,8 +394,8 @@ ngx_tscast_link_reconnect(ngx_tscast_link_conf_t *lcf, ngx_str_t *param)
     for (p = s.data; p < last && *p != '.'; p++) { /* void */ }
 
     s.len = p - s.data;
-    min = ngx_parse_time(&s, 0);
-    max = min;
+    first = ngx_parse_time(&s, 0);
+    longest = first;
 
     if (p < last) {
 
@@ -408,15 +405,15 @@ ngx_tscast_link_reconnect(ngx_tscast_link_conf_t *lcf, ngx_str_t *param)
 
         s.data = p + 2;
         s.len = last - s.data;
-        max = ngx_parse_time(&s, 0);
+        longest = ngx_parse_time(&s, 0);
     }
 
-    if (min <= 0 || max < min) {
+    if (first <= 0 || longest < first) {
         return NGX_DECLINED;
     }
 
-    lcf->reconnect = min;
-    lcf->reconnect_max = max;
+    *min = first;
+    *max = longest;
 
     return NGX_OK;
 }

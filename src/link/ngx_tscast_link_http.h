@@ -55,6 +55,14 @@ char *ngx_tscast_link_http_conf(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf);
 ngx_int_t ngx_tscast_link_http_host(ngx_cycle_t *cycle,
     ngx_tscast_link_conf_t *lcf);
 
+/* NULL when there is no memory */
+ngx_tscast_link_http_conf_t *ngx_tscast_link_http_create_conf(
+    ngx_conf_t *cf);
+
+/* the value of "header="; NGX_OK, or NGX_DECLINED when it is none */
+ngx_int_t ngx_tscast_link_http_header(ngx_tscast_link_http_conf_t *hlcf,
+    ngx_str_t *value);
+
 /* does the configuration have a header of this name? */
 ngx_uint_t ngx_tscast_link_http_has(ngx_tscast_link_http_conf_t *hlcf,
     char *name);

@@ -13,8 +13,6 @@
 
 static ngx_tscast_link_http_conf_t *ngx_tscast_link_http_get_conf(
     ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf);
-static ngx_int_t ngx_tscast_link_http_header(
-    ngx_tscast_link_http_conf_t *hlcf, ngx_str_t *value);
 static ngx_int_t ngx_tscast_link_http_check_header(ngx_str_t *value);
 
 
@@ -47,11 +45,18 @@ static ngx_str_t  ngx_tscast_link_http_reserved[] = {
 static ngx_tscast_link_http_conf_t *
 ngx_tscast_link_http_get_conf(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
 {
-    ngx_tscast_link_http_conf_t  *hlcf;
-
-    if (lcf->conf) {
-        return lcf->conf;
+    if (lcf->conf == NULL) {
+        lcf->conf = ngx_tscast_link_http_create_conf(cf);
     }
+
+    return lcf->conf;
+}
+
+
+ngx_tscast_link_http_conf_t *
+ngx_tscast_link_http_create_conf(ngx_conf_t *cf)
+{
+    ngx_tscast_link_http_conf_t  *hlcf;
 
     hlcf = ngx_pcalloc(cf->pool, sizeof(ngx_tscast_link_http_conf_t));
     if (hlcf == NULL) {
@@ -73,8 +78,6 @@ ngx_tscast_link_http_get_conf(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
     }
 
     ngx_tscast_link_tls_init(&hlcf->tls);
-
-    lcf->conf = hlcf;
 
     return hlcf;
 }
@@ -116,7 +119,7 @@ ngx_tscast_link_http_param(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_tscast_link_http_header(ngx_tscast_link_http_conf_t *hlcf,
     ngx_str_t *value)
 {

@@ -21,7 +21,6 @@
 static ngx_int_t ngx_tscast_link_resolve(ngx_tscast_link_t *link);
 static void ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_tscast_link_tcp_handler(ngx_event_t *ev);
-static ngx_int_t ngx_tscast_link_tcp_test(ngx_connection_t *c);
 
 
 void
@@ -193,7 +192,6 @@ ngx_tscast_link_tcp(ngx_tscast_link_t *link,
 {
     ngx_err_t               err;
     ngx_int_t               rc;
-    ngx_connection_t       *c;
     ngx_peer_connection_t  *peer;
 
     peer = &link->peer;
@@ -203,40 +201,59 @@ ngx_tscast_link_tcp(ngx_tscast_link_t *link,
     peer->sockaddr = link->sockaddr;
     peer->socklen = link->socklen;
     peer->name = &link->peer_name;
-    peer->get = ngx_event_get_peer;
     peer->log = &link->quiet;
-    peer->log_error = NGX_ERROR_INFO;
 
     link->connected = handler;
 
-    ngx_set_socket_errno(0);
+    rc = ngx_tscast_link_open(peer, link, link->pool, &link->log,
+                              ngx_tscast_link_tcp_handler);
 
-    rc = ngx_event_connect_peer(peer);
-
-    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+    if (rc == NGX_ERROR) {
         err = ngx_socket_errno;
 
         ngx_tscast_link_fail(link, err, "connect() failed");
         return;
     }
 
-    c = peer->connection;
-
-    c->data = link;
-    c->pool = link->pool;
-    c->log = &link->log;
-    c->read->log = c->log;
-    c->write->log = c->log;
-    c->sockaddr = link->sockaddr;
-    c->socklen = link->socklen;
-    c->sendfile = 0;
-
-    c->read->handler = ngx_tscast_link_tcp_handler;
-    c->write->handler = ngx_tscast_link_tcp_handler;
-
     if (rc == NGX_OK) {
         handler(link);
     }
+}
+
+
+ngx_int_t
+ngx_tscast_link_open(ngx_peer_connection_t *peer, void *data,
+    ngx_pool_t *pool, ngx_log_t *log, ngx_event_handler_pt handler)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    peer->get = ngx_event_get_peer;
+    peer->log_error = NGX_ERROR_INFO;
+
+    ngx_set_socket_errno(0);
+
+    rc = ngx_event_connect_peer(peer);
+
+    if (rc == NGX_ERROR || rc == NGX_BUSY || rc == NGX_DECLINED) {
+        return NGX_ERROR;
+    }
+
+    c = peer->connection;
+
+    c->data = data;
+    c->pool = pool;
+    c->log = log;
+    c->read->log = log;
+    c->write->log = log;
+    c->sockaddr = peer->sockaddr;
+    c->socklen = peer->socklen;
+    c->sendfile = 0;
+
+    c->read->handler = handler;
+    c->write->handler = handler;
+
+    return rc;
 }
 
 
@@ -266,9 +283,7 @@ ngx_tscast_link_tcp_handler(ngx_event_t *ev)
 }
 
 
-/* 0, or why it is not connected */
-
-static ngx_int_t
+ngx_err_t
 ngx_tscast_link_tcp_test(ngx_connection_t *c)
 {
     int        err;

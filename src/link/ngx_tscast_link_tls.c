@@ -170,21 +170,35 @@ ngx_tscast_link_tls(ngx_tscast_link_t *link, ngx_tscast_link_tls_t *tls,
     link->tls = tls;
     link->connected = handler;
 
+    switch (ngx_tscast_link_tls_begin(c, tls, host)) {
+
+    case NGX_OK:
+        ngx_tscast_link_tls_done(link);
+        return;
+
+    case NGX_AGAIN:
+        c->ssl->handler = ngx_tscast_link_tls_handler;
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_tscast_link_fail(link, 0, "no memory");
+    }
+}
+
+
+ngx_int_t
+ngx_tscast_link_tls_begin(ngx_connection_t *c, ngx_tscast_link_tls_t *tls,
+    ngx_str_t *host)
+{
     if (ngx_ssl_create_connection(tls->ssl, c, NGX_SSL_BUFFER|NGX_SSL_CLIENT)
         != NGX_OK
         || ngx_tscast_link_tls_name(c, tls->name.len ? &tls->name : host)
            != NGX_OK)
     {
-        ngx_tscast_link_fail(link, 0, "no memory");
-        return;
+        return NGX_ERROR;
     }
 
-    if (ngx_ssl_handshake(c) == NGX_AGAIN) {
-        c->ssl->handler = ngx_tscast_link_tls_handler;
-        return;
-    }
-
-    ngx_tscast_link_tls_done(link);
+    return (ngx_ssl_handshake(c) == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -235,28 +249,18 @@ ngx_tscast_link_tls_handler(ngx_connection_t *c)
 }
 
 
-/* verify_mode is none: OpenSSL has looked, and it is up to us */
-
 static void
 ngx_tscast_link_tls_done(ngx_tscast_link_t *link)
 {
-    long                    rc;
-    ngx_connection_t       *c;
-    ngx_tscast_link_tls_t  *tls;
+    u_char     buf[NGX_TSCAST_RECORD_ERROR];
+    ngx_str_t  why;
 
-    c = link->peer.connection;
-    tls = link->tls;
+    why.data = buf;
 
-    if (!c->ssl->handshaked) {
-        ngx_tscast_link_fail(link, 0, "the TLS handshake failed");
-        return;
-    }
-
-    rc = SSL_get_verify_result(c->ssl->connection);
-
-    if (tls->verify && rc != X509_V_OK) {
-        ngx_tscast_link_fail(link, 0, "its certificate is not valid (%l: %s)",
-                             rc, X509_verify_cert_error_string(rc));
+    if (ngx_tscast_link_tls_test(link->peer.connection, link->tls, &why)
+        != NGX_OK)
+    {
+        ngx_tscast_link_fail(link, 0, "%V", &why);
         return;
     }
 
@@ -264,13 +268,39 @@ ngx_tscast_link_tls_done(ngx_tscast_link_t *link)
 }
 
 
-void
-ngx_tscast_link_tls_close(ngx_tscast_link_t *link)
+/* verify_mode is none: OpenSSL has looked, and it is up to us */
+
+ngx_int_t
+ngx_tscast_link_tls_test(ngx_connection_t *c, ngx_tscast_link_tls_t *tls,
+    ngx_str_t *why)
 {
-    ngx_connection_t  *c;
+    long     rc;
+    u_char  *p;
 
-    c = link->peer.connection;
+    p = why->data;
 
+    if (!c->ssl->handshaked) {
+        why->len = ngx_sprintf(p, "the TLS handshake failed") - p;
+        return NGX_DECLINED;
+    }
+
+    rc = SSL_get_verify_result(c->ssl->connection);
+
+    if (tls->verify && rc != X509_V_OK) {
+        why->len = ngx_snprintf(p, NGX_TSCAST_RECORD_ERROR,
+                                "its certificate is not valid (%l: %s)", rc,
+                                X509_verify_cert_error_string(rc))
+                   - p;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_tscast_link_tls_shutdown(ngx_connection_t *c)
+{
     if (c == NULL || c->ssl == NULL) {
         return;
     }
@@ -284,6 +314,31 @@ ngx_tscast_link_tls_close(ngx_tscast_link_t *link)
 }
 
 #else
+
+ngx_int_t
+ngx_tscast_link_tls_begin(ngx_connection_t *c, ngx_tscast_link_tls_t *tls,
+    ngx_str_t *host)
+{
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_tscast_link_tls_test(ngx_connection_t *c, ngx_tscast_link_tls_t *tls,
+    ngx_str_t *why)
+{
+    why->len = 0;
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_tscast_link_tls_shutdown(ngx_connection_t *c)
+{
+    /* void */
+}
+
 
 ngx_int_t
 ngx_tscast_link_tls_create(ngx_cycle_t *cycle,
@@ -300,11 +355,11 @@ ngx_tscast_link_tls(ngx_tscast_link_t *link, ngx_tscast_link_tls_t *tls,
     ngx_tscast_link_fail(link, 0, "nginx was built without TLS");
 }
 
+#endif
+
 
 void
 ngx_tscast_link_tls_close(ngx_tscast_link_t *link)
 {
-    /* void */
+    ngx_tscast_link_tls_shutdown(link->peer.connection);
 }
-
-#endif

@@ -46,6 +46,24 @@ ngx_int_t ngx_tscast_link_tls_create(ngx_cycle_t *cycle,
     ngx_tscast_link_main_conf_t *lmcf, ngx_tscast_link_tls_t *tls);
 
 /*
+ * TLS over any open connection.  Returns NGX_OK when the handshake is over,
+ * well or not, NGX_AGAIN when c->ssl->handler is called then, or NGX_ERROR.
+ */
+ngx_int_t ngx_tscast_link_tls_begin(ngx_connection_t *c,
+    ngx_tscast_link_tls_t *tls, ngx_str_t *host);
+
+/*
+ * After that: NGX_OK when the peer has shown that it is the host, or
+ * NGX_DECLINED with the reason in *why, which has room for
+ * NGX_TSCAST_RECORD_ERROR bytes.
+ */
+ngx_int_t ngx_tscast_link_tls_test(ngx_connection_t *c,
+    ngx_tscast_link_tls_t *tls, ngx_str_t *why);
+
+/* before the connection is closed; harmless when there is no TLS */
+void ngx_tscast_link_tls_shutdown(ngx_connection_t *c);
+
+/*
  * Over an open connection: handler is called when the peer has shown that it
  * is the host.  Failures go to ngx_tscast_link_fail() by themselves.
  */
