@@ -101,6 +101,7 @@ typedef struct ngx_tscast_remux_s      ngx_tscast_remux_t;
 typedef struct ngx_tscast_viewer_s     ngx_tscast_viewer_t;
 typedef struct ngx_tscast_record_s     ngx_tscast_record_t;
 typedef struct ngx_tscast_observer_s   ngx_tscast_observer_t;
+typedef struct ngx_tscast_event_s      ngx_tscast_event_t;
 
 
 /* a place in a stream */
@@ -224,6 +225,8 @@ struct ngx_tscast_viewer_s {
     off_t                   progress;   /* of what was sent, with the timer */
     uint64_t                refusals;   /* of the stream, on joining */
     ngx_msec_t              deadline;   /* with pending */
+    uint64_t                id;         /* in events; 0: it was not told of */
+    time_t                  since;
 };
 
 
@@ -234,6 +237,17 @@ typedef struct {
     ngx_msec_t              time[NGX_TSCAST_RATE + 1];
     uint64_t                bytes[NGX_TSCAST_RATE + 1];
 } ngx_tscast_rate_t;
+
+
+#define NGX_TSCAST_CHECKS  (sizeof(ngx_tscast_ts_errors_t) / sizeof(uint64_t))
+
+/* of a publisher, by its errors */
+
+typedef struct {
+    ngx_uint_t              raised;     /* a bit each */
+    uint64_t                errors[NGX_TSCAST_CHECKS];
+    ngx_msec_t              wrong[NGX_TSCAST_CHECKS];   /* the last time */
+} ngx_tscast_alarms_t;
 
 
 /* another has taken the stream over */
@@ -292,6 +306,7 @@ struct ngx_tscast_publisher_s {
     ngx_tscast_ts_sync_t    sync;
     ngx_tscast_ts_parser_t  parser;
     ngx_tscast_ts_health_t  health;
+    ngx_tscast_alarms_t     alarms;
     ngx_tscast_rtp_seq_t    rtp;
     ngx_tscast_remux_t     *remux;      /* what makes FLV of it */
 
@@ -534,6 +549,8 @@ ngx_int_t ngx_tscast_stream_via(ngx_tscast_zone_t *zone, ngx_str_t *name,
  * What the hub tells those that act on their own
  */
 
+/* any of these may be NULL */
+
 struct ngx_tscast_observer_s {
     /* once a second, also while the worker waits for its last clients */
     void                  (*round)(void);
@@ -553,6 +570,8 @@ struct ngx_tscast_observer_s {
     /* and has joined: fetch it */
     void                  (*wanted)(ngx_tscast_zone_t *zone,
                                     ngx_str_t *name);
+    /* something has happened: see ngx_tscast_event.h */
+    void                  (*event)(ngx_tscast_event_t *event);
     ngx_tscast_observer_t  *next;
 };
 
@@ -583,6 +602,8 @@ struct ngx_tscast_record_s {
     ngx_uint_t            owner;        /* slot + 1, under the mutex */
     ngx_uint_t            heir;         /* slot + 1, under the mutex */
     ngx_msec_t            released;
+    ngx_uint_t            told;         /* that it is up */
+    ngx_uint_t            orphan;       /* and its owner has died */
 
     ngx_uint_t            state;        /* ngx_tscast_link_state_e */
     ngx_msec_t            since;        /* of state */

@@ -17,6 +17,7 @@
 #include "ngx_tscast.h"
 #include "ngx_tscast_ring.h"
 #include "ngx_tscast_report.h"
+#include "ngx_tscast_event.h"
 
 
 #define NGX_TSCAST_MAGIC        0x7473636173743031    /* "tscast01" */
@@ -71,6 +72,8 @@ struct ngx_tscast_feed_s {
     uint64_t                 follows;       /* id of the feed that this one
                                                goes on with, byte for byte */
     ngx_uint_t               held;          /* by its publisher */
+    ngx_uint_t               orphan;        /* who has died; held until its
+                                               end was told */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
     time_t                   since;
     ngx_msec_t               began_at;
@@ -152,7 +155,8 @@ typedef struct {
     ngx_rbtree_node_t        no_record;
     ngx_queue_t              record_queue;
 
-    uint64_t                 serial;        /* of feeds */
+    uint64_t                 serial;        /* atomic; of feeds, viewers */
+    ngx_uint_t               norphans;      /* feeds, and links */
     ngx_msec_t               window;        /* atomic; what there is room for */
     ngx_msec_t               cut_at;        /* when it was made shorter */
     ngx_msec_t               swept_at;
@@ -354,6 +358,10 @@ void ngx_tscast_record_clear_locked(ngx_tscast_zone_t *zone,
     ngx_uint_t slot);
 void ngx_tscast_record_sweep(ngx_tscast_zone_t *zone);
 
+/* the next link whose owner has died: NGX_OK, or NGX_DECLINED */
+ngx_int_t ngx_tscast_record_orphan(ngx_tscast_zone_t *zone,
+    ngx_tscast_report_link_t *report);
+
 /* ngx_tscast_observe.c */
 
 void ngx_tscast_observe_round(void);
@@ -440,6 +448,21 @@ void ngx_tscast_facts_index(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed,
 void ngx_tscast_vitals_write(ngx_tscast_publisher_t *pub);
 ngx_int_t ngx_tscast_vitals_read(ngx_tscast_feed_t *feed,
     ngx_tscast_vitals_t *vitals);
+
+/* ngx_tscast_event.c */
+
+void ngx_tscast_event_publisher(ngx_tscast_publisher_t *pub,
+    ngx_tscast_event_e type);
+void ngx_tscast_event_alarm(ngx_tscast_publisher_t *pub,
+    ngx_tscast_event_e type, ngx_uint_t i);
+void ngx_tscast_event_viewer(ngx_tscast_viewer_t *v,
+    ngx_tscast_event_e type);
+void ngx_tscast_event_zone(ngx_tscast_zone_t *zone, ngx_tscast_event_e type);
+void ngx_tscast_event_orphans(ngx_tscast_zone_t *zone);
+
+/* ngx_tscast_alarm.c */
+
+void ngx_tscast_alarm_round(ngx_tscast_publisher_t *pub);
 
 /* ngx_tscast_report.c */
 

@@ -42,7 +42,9 @@ ngx_tscast_observe_round(void)
     ngx_tscast_observer_t  *o;
 
     for (o = ngx_tscast_observers; o; o = o->next) {
-        o->round();
+        if (o->round) {
+            o->round();
+        }
     }
 }
 
@@ -53,7 +55,9 @@ ngx_tscast_observe_links(void)
     ngx_tscast_observer_t  *o;
 
     for (o = ngx_tscast_observers; o; o = o->next) {
-        o->links();
+        if (o->links) {
+            o->links();
+        }
     }
 }
 
@@ -64,7 +68,9 @@ ngx_tscast_observe_leave(void)
     ngx_tscast_observer_t  *o;
 
     for (o = ngx_tscast_observers; o; o = o->next) {
-        o->leave();
+        if (o->leave) {
+            o->leave();
+        }
     }
 }
 
@@ -75,7 +81,9 @@ ngx_tscast_observe_published(ngx_tscast_zone_t *zone, ngx_str_t *name)
     ngx_tscast_observer_t  *o;
 
     for (o = ngx_tscast_observers; o; o = o->next) {
-        o->published(zone, name);
+        if (o->published) {
+            o->published(zone, name);
+        }
     }
 }
 
@@ -89,7 +97,7 @@ ngx_tscast_observe_offered(ngx_tscast_zone_t *zone, ngx_str_t *name)
     max = 0;
 
     for (o = ngx_tscast_observers; o; o = o->next) {
-        wait = o->offered(zone, name);
+        wait = o->offered ? o->offered(zone, name) : 0;
         max = ngx_max(max, wait);
     }
 
@@ -103,6 +111,36 @@ ngx_tscast_observe_wanted(ngx_tscast_zone_t *zone, ngx_str_t *name)
     ngx_tscast_observer_t  *o;
 
     for (o = ngx_tscast_observers; o; o = o->next) {
-        o->wanted(zone, name);
+        if (o->wanted) {
+            o->wanted(zone, name);
+        }
     }
+}
+
+
+void
+ngx_tscast_event(ngx_tscast_event_t *event)
+{
+    ngx_tscast_observer_t  *o;
+
+    for (o = ngx_tscast_observers; o; o = o->next) {
+        if (o->event) {
+            o->event(event);
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_tscast_event_wanted(void)
+{
+    ngx_tscast_observer_t  *o;
+
+    for (o = ngx_tscast_observers; o; o = o->next) {
+        if (o->event) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -119,6 +119,7 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     ngx_log_error(NGX_LOG_INFO, pub->log, 0,
                   "stream \"%V/%V\" is published", &zone->name, name);
 
+    ngx_tscast_event_publisher(pub, NGX_TSCAST_EVENT_PUBLISHER_START);
     ngx_tscast_observe_published(zone, name);
 
     return NGX_OK;
@@ -649,6 +650,7 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
     ngx_tscast_publisher_count_rtp(pub);
 
     ngx_tscast_publisher_log_ended(pub);
+    ngx_tscast_event_publisher(pub, NGX_TSCAST_EVENT_PUBLISHER_STOP);
 
     ngx_tscast_remux_finish(pub);
     ngx_tscast_vitals_write(pub);
@@ -722,6 +724,7 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
 
         ngx_tscast_ts_health_tables(&pub->health, &pub->parser);
         ngx_tscast_vitals_write(pub);
+        ngx_tscast_alarm_round(pub);
 
         ngx_tscast_remux_look(pub);
         ngx_tscast_remux_wake(pub);

@@ -163,6 +163,10 @@ ngx_tscast_record_clear_locked(ngx_tscast_zone_t *zone, ngx_uint_t slot)
         rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
 
         if (rec->owner == slot + 1) {
+            zone->sh->norphans += rec->told && !rec->orphan;
+            rec->orphan |= rec->told;
+            rec->told = 0;
+
             rec->owner = 0;
             rec->state = NGX_TSCAST_LINK_IDLE;
             rec->released = ngx_current_msec;
@@ -195,7 +199,7 @@ ngx_tscast_record_sweep(ngx_tscast_zone_t *zone)
         next = ngx_queue_next(q);
         rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
 
-        if (rec->owner || rec->heir
+        if (rec->owner || rec->heir || rec->orphan
             || ngx_tscast_since(rec->released) < NGX_TSCAST_RECORD_KEPT)
         {
             continue;
@@ -208,4 +212,39 @@ ngx_tscast_record_sweep(ngx_tscast_zone_t *zone)
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+ngx_int_t
+ngx_tscast_record_orphan(ngx_tscast_zone_t *zone,
+    ngx_tscast_report_link_t *report)
+{
+    ngx_int_t             rc;
+    ngx_queue_t          *q;
+    ngx_tscast_record_t  *rec;
+
+    rc = NGX_DECLINED;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (q = ngx_queue_head(&zone->sh->record_queue);
+         q != ngx_queue_sentinel(&zone->sh->record_queue);
+         q = ngx_queue_next(q))
+    {
+        rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
+
+        if (rec->orphan) {
+            rec->orphan = 0;
+            zone->sh->norphans--;
+
+            ngx_tscast_report_link(rec, report);
+
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
 }

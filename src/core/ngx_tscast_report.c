@@ -35,8 +35,6 @@
 #define NGX_TSCAST_REPORT_TRIES  4
 
 
-static void ngx_tscast_report_link(ngx_tscast_record_t *rec,
-    ngx_tscast_report_link_t *report);
 static void ngx_tscast_report_link_text(ngx_str_t *text,
     ngx_tscast_report_link_t *report);
 static void ngx_tscast_report_counters(ngx_tscast_stream_t *st,
@@ -56,6 +54,27 @@ const ngx_tscast_report_door_t  ngx_tscast_report_doors[] = {
     { ngx_string("stream"), ngx_string("udp") },
     { ngx_string("rtmp"), ngx_string("rtmp") },
     { ngx_string("link"), ngx_string("link") }
+};
+
+
+const ngx_tscast_report_member_t  ngx_tscast_report_errors[] = {
+    { "sync_losses", offsetof(ngx_tscast_ts_errors_t, sync_loss) },
+    { "sync_byte_errors", offsetof(ngx_tscast_ts_errors_t, sync_byte) },
+    { "pat_errors", offsetof(ngx_tscast_ts_errors_t, pat) },
+    { "continuity_errors", offsetof(ngx_tscast_ts_errors_t, continuity) },
+    { "pmt_errors", offsetof(ngx_tscast_ts_errors_t, pmt) },
+    { "pid_errors", offsetof(ngx_tscast_ts_errors_t, pid) },
+    { "transport_errors", offsetof(ngx_tscast_ts_errors_t, transport) },
+    { "crc_errors", offsetof(ngx_tscast_ts_errors_t, crc) },
+    { "pcr_repetition_errors",
+      offsetof(ngx_tscast_ts_errors_t, pcr_repetition) },
+    { "pcr_discontinuity_errors",
+      offsetof(ngx_tscast_ts_errors_t, pcr_discontinuity) },
+    { "pcr_accuracy_errors", offsetof(ngx_tscast_ts_errors_t, pcr_accuracy) },
+    { "pts_errors", offsetof(ngx_tscast_ts_errors_t, pts) },
+    { "timestamp_jumps", offsetof(ngx_tscast_ts_errors_t, timestamp_jumps) },
+    { "silences", offsetof(ngx_tscast_ts_errors_t, silences) },
+    { NULL, 0 }
 };
 
 
@@ -159,7 +178,7 @@ ngx_tscast_report_links(ngx_tscast_zone_t *zone, ngx_uint_t i,
 }
 
 
-static void
+void
 ngx_tscast_report_link(ngx_tscast_record_t *rec,
     ngx_tscast_report_link_t *report)
 {

@@ -151,6 +151,14 @@ typedef struct {
 } ngx_tscast_report_link_t;
 
 
+/* a number of 64 bits somewhere in a structure */
+
+typedef struct {
+    char                   *name;
+    size_t                  offset;
+} ngx_tscast_report_member_t;
+
+
 /* a kind of door, and what is spoken there */
 
 typedef struct {
@@ -160,6 +168,9 @@ typedef struct {
 
 
 extern const ngx_tscast_report_door_t  ngx_tscast_report_doors[];
+
+/* of ngx_tscast_ts_errors_t, all of them; the last has no name */
+extern const ngx_tscast_report_member_t  ngx_tscast_report_errors[];
 
 
 void ngx_tscast_report_node(ngx_tscast_report_node_t *report);
@@ -188,6 +199,10 @@ ngx_int_t ngx_tscast_report_worker(ngx_tscast_zone_t *zone, ngx_uint_t i,
  */
 ngx_uint_t ngx_tscast_report_links(ngx_tscast_zone_t *zone, ngx_uint_t i,
     ngx_tscast_report_link_t *links);
+
+/* under the mutex, or by the record's owner */
+void ngx_tscast_report_link(ngx_tscast_record_t *rec,
+    ngx_tscast_report_link_t *report);
 
 /* adds counters, but for those of place and time */
 void ngx_tscast_report_add(ngx_tscast_counters_t *sum,

@@ -167,6 +167,8 @@ ngx_tscast_room_cut(ngx_tscast_publisher_t *pub)
                       "zone \"%V\" is short of memory, "
                       "windows become shorter than %M ms",
                       &zone->name, zone->window);
+
+        ngx_tscast_event_zone(zone, NGX_TSCAST_EVENT_ALARM_RAISED);
     }
 
     window = ngx_max(window / 2, NGX_TSCAST_MIN_WINDOW);

@@ -107,6 +107,11 @@ ngx_tscast_slot_sweep(ngx_tscast_zone_t *zone, ngx_log_t *log)
     }
 
     ngx_tscast_slot_bury(zone, log);
+
+    if (sh->norphans) {
+        ngx_tscast_event_orphans(zone);
+    }
+
     ngx_tscast_slot_trim(zone);
     ngx_tscast_slot_recover(zone, log);
     ngx_tscast_record_sweep(zone);
@@ -321,11 +326,17 @@ ngx_tscast_slot_clear_stream_locked(ngx_tscast_zone_t *zone,
 
         ngx_tscast_mask_clear(&feed->readers, n);
 
-        if (feed->slot != n) {
+        if (feed->slot != n || feed->orphan) {
             continue;
         }
 
-        feed->held = 0;
+        if (feed->held && st->base == NULL) {
+            feed->orphan = 1;
+            zone->sh->norphans++;
+
+        } else {
+            feed->held = 0;
+        }
 
         if (!feed->ended) {
             ngx_tscast_feed_end_locked(zone, feed);
@@ -390,6 +401,8 @@ ngx_tscast_slot_recover(ngx_tscast_zone_t *zone, ngx_log_t *log)
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "zone \"%V\" has room for its windows again",
                       &zone->name);
+
+        ngx_tscast_event_zone(zone, NGX_TSCAST_EVENT_ALARM_CLEARED);
     }
 
     __atomic_store_n(&sh->window, window, __ATOMIC_SEQ_CST);

@@ -392,7 +392,7 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
         return NULL;
     }
 
-    id = zone->sh->serial + 1;
+    id = __atomic_add_fetch(&zone->sh->serial, 1, __ATOMIC_SEQ_CST);
 
     if (ngx_tscast_ring_init_locked(&zone->env, &feed->ring, id, 0)
         != NGX_OK)
@@ -408,8 +408,6 @@ ngx_tscast_feed_add_locked(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
     feed->since = ngx_time();
     feed->began_at = ngx_current_msec;
     feed->last = ngx_current_msec;
-
-    zone->sh->serial = id;
 
     /* who asked for it has it */
 

@@ -417,6 +417,7 @@ ngx_tscast_viewer_start(ngx_tscast_viewer_t *v)
 {
     ngx_tscast_reading_t  rd;
 
+    ngx_tscast_event_viewer(v, NGX_TSCAST_EVENT_VIEWER_START);
     ngx_tscast_viewer_socket(v);
 
     v->blocked = 0;
@@ -881,6 +882,7 @@ ngx_tscast_viewer_leave(ngx_tscast_viewer_t *v)
 
     v->counters->viewers--;
 
+    ngx_tscast_event_viewer(v, NGX_TSCAST_EVENT_VIEWER_STOP);
     ngx_tscast_watch_leave(v);
 
     v->connection->sent += v->wire;

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "ngx_http_tscast_status.h"
+#include "ngx_tscast_hook.h"
 
 
 enum {
@@ -28,12 +29,9 @@ enum {
 };
 
 
-/* a member of an object: a number of 64 bits somewhere in a structure */
+/* members of an object */
 
-typedef struct {
-    char                      *name;
-    size_t                     offset;
-} ngx_http_tscast_json_member_t;
+typedef ngx_tscast_report_member_t  ngx_http_tscast_json_member_t;
 
 
 typedef struct {
@@ -45,6 +43,7 @@ typedef struct {
 static void ngx_http_tscast_json_begin(ngx_http_tscast_status_t *s);
 static void ngx_http_tscast_json_end(ngx_http_tscast_status_t *s);
 static json_t *ngx_http_tscast_json_workers(void);
+static json_t *ngx_http_tscast_json_events(void);
 static json_t *ngx_http_tscast_json_links(void);
 static json_t *ngx_http_tscast_json_link(ngx_tscast_zone_t *zone,
     ngx_tscast_report_link_t *r);
@@ -123,27 +122,6 @@ static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_packets[] = {
 };
 
 
-static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_errors[] = {
-    { "sync_losses", offsetof(ngx_tscast_ts_errors_t, sync_loss) },
-    { "sync_byte_errors", offsetof(ngx_tscast_ts_errors_t, sync_byte) },
-    { "pat_errors", offsetof(ngx_tscast_ts_errors_t, pat) },
-    { "continuity_errors", offsetof(ngx_tscast_ts_errors_t, continuity) },
-    { "pmt_errors", offsetof(ngx_tscast_ts_errors_t, pmt) },
-    { "pid_errors", offsetof(ngx_tscast_ts_errors_t, pid) },
-    { "transport_errors", offsetof(ngx_tscast_ts_errors_t, transport) },
-    { "crc_errors", offsetof(ngx_tscast_ts_errors_t, crc) },
-    { "pcr_repetition_errors",
-      offsetof(ngx_tscast_ts_errors_t, pcr_repetition) },
-    { "pcr_discontinuity_errors",
-      offsetof(ngx_tscast_ts_errors_t, pcr_discontinuity) },
-    { "pcr_accuracy_errors", offsetof(ngx_tscast_ts_errors_t, pcr_accuracy) },
-    { "pts_errors", offsetof(ngx_tscast_ts_errors_t, pts) },
-    { "timestamp_jumps", offsetof(ngx_tscast_ts_errors_t, timestamp_jumps) },
-    { "silences", offsetof(ngx_tscast_ts_errors_t, silences) },
-    { NULL, 0 }
-};
-
-
 static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_traffic[] = {
     { "retries", offsetof(ngx_tscast_report_link_t, retries) },
     { "connects", offsetof(ngx_tscast_report_link_t, connects) },
@@ -205,6 +183,8 @@ ngx_http_tscast_json_end(ngx_http_tscast_status_t *s)
                      "viewers", ngx_http_tscast_json_viewers(s->doors, NULL),
                      "links", ngx_http_tscast_json_links());
 
+    json_object_set_new(json, "events", ngx_http_tscast_json_events());
+
     ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_NODE, "{");
     ngx_http_tscast_json_dump(s, NGX_HTTP_TSCAST_JSON_NODE, json, JSON_EMBED);
     ngx_http_tscast_json_text(s, NGX_HTTP_TSCAST_JSON_NODE, ",\"streams\":[");
@@ -244,6 +224,26 @@ ngx_http_tscast_json_workers(void)
     }
 
     return workers;
+}
+
+
+/* NULL: nobody is told of any */
+
+static json_t *
+ngx_http_tscast_json_events(void)
+{
+    ngx_tscast_notify_report_t  r;
+
+    if (ngx_tscast_notify_report(&r) != NGX_OK) {
+        return NULL;
+    }
+
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+                     "total", (json_int_t) r.told,
+                     "sent", (json_int_t) r.sent,
+                     "dropped", (json_int_t) r.dropped,
+                     "waiting", (json_int_t) r.waiting,
+                     "failures", (json_int_t) r.failures);
 }
 
 
@@ -662,7 +662,7 @@ ngx_http_tscast_json_health(ngx_tscast_vitals_t *v)
     json = json_object();
 
     ngx_http_tscast_json_members(json, ngx_http_tscast_json_packets, v);
-    ngx_http_tscast_json_members(json, ngx_http_tscast_json_errors,
+    ngx_http_tscast_json_members(json, ngx_tscast_report_errors,
                                  &v->errors);
 
     if (v->jitter) {

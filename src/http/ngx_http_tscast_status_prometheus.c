@@ -15,6 +15,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_tscast_status.h"
+#include "ngx_tscast_hook.h"
 
 
 #define NGX_HTTP_TSCAST_SAMPLE  1024
@@ -48,6 +49,11 @@ enum {
     NGX_HTTP_TSCAST_GENERATION,
     NGX_HTTP_TSCAST_WORKERS,
     NGX_HTTP_TSCAST_STREAMS,
+    NGX_HTTP_TSCAST_EVENTS,
+    NGX_HTTP_TSCAST_EVENTS_SENT,
+    NGX_HTTP_TSCAST_EVENTS_DROPPED,
+    NGX_HTTP_TSCAST_EVENTS_WAITING,
+    NGX_HTTP_TSCAST_EVENTS_FAILURES,
     NGX_HTTP_TSCAST_ZONE_SIZE,
     NGX_HTTP_TSCAST_ZONE_MEDIA,
     NGX_HTTP_TSCAST_ZONE_FREE,
@@ -85,6 +91,7 @@ static void ngx_http_tscast_prom_doors(ngx_http_tscast_status_t *s,
     ngx_uint_t text, char *label, u_char *name,
     ngx_tscast_counters_t *doors);
 static void ngx_http_tscast_prom_end(ngx_http_tscast_status_t *s);
+static void ngx_http_tscast_prom_events(ngx_http_tscast_status_t *s);
 static void ngx_http_tscast_prom_zone(ngx_http_tscast_status_t *s,
     ngx_tscast_zone_t *zone);
 static ngx_uint_t ngx_http_tscast_prom_workers(void);
@@ -100,6 +107,12 @@ static const ngx_http_tscast_metric_t  ngx_http_tscast_metrics[] = {
     { "generation", "gauge", "How often the configuration was read." },
     { "workers", "gauge", "Worker processes, those that shut down too." },
     { "streams", "gauge", "Streams in the zones." },
+    { "events_total", "counter", "Events that have happened." },
+    { "events_sent_total", "counter", "Events that were taken." },
+    { "events_dropped_total", "counter", "Events that were dropped." },
+    { "events_waiting", "gauge", "Events that are not taken yet." },
+    { "events_failures_total", "counter",
+      "Requests with events that were not answered." },
     { "zone_size_bytes", "gauge", "Memory of the zone." },
     { "zone_media_bytes", "gauge", "Memory of the zone that is for media." },
     { "zone_free_bytes", "gauge", "Memory for media that is free." },
@@ -405,12 +418,35 @@ ngx_http_tscast_prom_end(ngx_http_tscast_status_t *s)
     ngx_http_tscast_prom_sample(s, NGX_HTTP_TSCAST_STREAMS, " %ui\n",
                                 s->streams);
 
+    ngx_http_tscast_prom_events(s);
+
     ngx_http_tscast_prom_doors(s, NGX_HTTP_TSCAST_NODE_DOORS, "",
                                (u_char *) "", s->doors);
 
     for (i = 0; (zone = ngx_tscast_report_next(i)) != NULL; i++) {
         ngx_http_tscast_prom_zone(s, zone);
     }
+}
+
+
+static void
+ngx_http_tscast_prom_events(ngx_http_tscast_status_t *s)
+{
+    ngx_tscast_notify_report_t  r;
+
+    if (ngx_tscast_notify_report(&r) != NGX_OK) {
+        return;
+    }
+
+    ngx_http_tscast_prom_sample(s, NGX_HTTP_TSCAST_EVENTS, " %uL\n", r.told);
+    ngx_http_tscast_prom_sample(s, NGX_HTTP_TSCAST_EVENTS_SENT, " %uL\n",
+                                r.sent);
+    ngx_http_tscast_prom_sample(s, NGX_HTTP_TSCAST_EVENTS_DROPPED, " %uL\n",
+                                r.dropped);
+    ngx_http_tscast_prom_sample(s, NGX_HTTP_TSCAST_EVENTS_WAITING, " %uL\n",
+                                r.waiting);
+    ngx_http_tscast_prom_sample(s, NGX_HTTP_TSCAST_EVENTS_FAILURES, " %uL\n",
+                                r.failures);
 }
 
 

@@ -77,6 +77,7 @@ static ngx_tscast_observer_t  ngx_tscast_link_observer = {
     ngx_tscast_link_published,
     ngx_tscast_link_offered,
     ngx_tscast_link_wanted,
+    NULL,
     NULL
 };
 
@@ -388,6 +389,8 @@ ngx_tscast_link_look(ngx_tscast_link_t *link)
 
             ngx_log_error(NGX_LOG_NOTICE, &link->log, 0,
                           "link is up again");
+
+            ngx_tscast_link_tell(link, 1);
         }
 
         if (link->conf->push) {
@@ -471,6 +474,7 @@ ngx_tscast_link_succeed(ngx_tscast_link_t *link)
 
     link->heir = 0;
 
+    rec->told = link->told;
     rec->state = link->up ? NGX_TSCAST_LINK_RUNNING
                           : NGX_TSCAST_LINK_CONNECTING;
     rec->since = ngx_current_msec;
@@ -579,6 +583,10 @@ ngx_tscast_link_up(ngx_tscast_link_t *link)
     level = link->failing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
 
     ngx_log_error(level, &link->log, 0, "link is up");
+
+    if (!link->failing) {
+        ngx_tscast_link_tell(link, 1);
+    }
 }
 
 
@@ -681,16 +689,18 @@ ngx_tscast_link_down(ngx_tscast_link_t *link, ngx_err_t err, ngx_str_t *why)
 
     ngx_log_error(level, &link->log, err, "link is down: %V", why);
 
-    if (link->heir) {
-        return stable;
+    if (!link->heir) {
+        rec->failures++;
+        rec->error_len = why->len;
+        ngx_memcpy(rec->error, why->data, why->len);
+
+        if (stable) {
+            rec->retries = 0;
+        }
     }
 
-    rec->failures++;
-    rec->error_len = why->len;
-    ngx_memcpy(rec->error, why->data, why->len);
-
-    if (stable) {
-        rec->retries = 0;
+    if (level == NGX_LOG_ERR) {
+        ngx_tscast_link_tell(link, 0);
     }
 
     return stable;
@@ -728,6 +738,10 @@ ngx_tscast_link_yield(ngx_tscast_link_t *link)
     ngx_log_error(NGX_LOG_INFO, &link->log, 0,
                   "link waits, the stream has a publisher");
 
+    if (link->told) {
+        ngx_tscast_link_tell(link, 0);
+    }
+
     ngx_tscast_link_reset(link);
 
     if (ngx_exiting || ngx_tscast_link_leaving) {
@@ -743,6 +757,10 @@ void
 ngx_tscast_link_finish(ngx_tscast_link_t *link)
 {
     ngx_log_error(NGX_LOG_INFO, &link->log, 0, "link is finished");
+
+    if (link->told) {
+        ngx_tscast_link_tell(link, 0);
+    }
 
     ngx_tscast_link_reset(link);
 

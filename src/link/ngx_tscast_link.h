@@ -164,6 +164,7 @@ struct ngx_tscast_link_s {
     unsigned               up:1;
     unsigned               broken:1;     /* it is closed since it failed */
     unsigned               failing:1;    /* that was logged */
+    unsigned               told:1;       /* that it is up */
     unsigned               heir:1;
     unsigned               leaving:1;
     unsigned               publishing:1;
@@ -221,6 +222,11 @@ ngx_msec_t ngx_tscast_link_pause(ngx_msec_t min, ngx_msec_t max,
 
 /* a pull whose stream has a publisher: waits until there is none */
 void ngx_tscast_link_yield(ngx_tscast_link_t *link);
+
+/* ngx_tscast_link_event.c */
+
+/* observers are told that the link is up, or that it is down */
+void ngx_tscast_link_tell(ngx_tscast_link_t *link, ngx_uint_t up);
 
 /* ngx_tscast_link_peer.c */
 

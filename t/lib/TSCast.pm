@@ -60,6 +60,7 @@ use TSCast::Check;
 use TSCast::Datagrams;
 use TSCast::DNS;
 use TSCast::FLV;
+use TSCast::Hook;
 use TSCast::HTTP2;
 use TSCast::Net;
 use TSCast::Netns;

@@ -7,8 +7,9 @@ package TSCast::Status;
 #     my $s = TSCast::Status::get($ngx);                  # parsed
 #     my $one = TSCast::Status::stream($ngx, 'live/cam'); # of one stream
 #     is(TSCast::Status::faults($s), '', 'as the schema says');
+#     is(TSCast::Status::faults($events, 'event'), '', 'of another schema');
 #
-# faults() knows of JSON Schema what conf/status.schema.json uses.
+# faults() knows of JSON Schema what conf/*.schema.json use.
 
 use strict;
 use warnings;
@@ -19,7 +20,7 @@ use JSON::PP;
 use TSCast::Net;
 use TSCast::Reader;
 
-my $SCHEMA;
+my %SCHEMA;
 
 
 # a request to the end: the reader
@@ -76,30 +77,34 @@ sub until_stream {
 
 
 sub schema {
-    return $SCHEMA if $SCHEMA;
+    my ($name) = @_;
 
-    my $file = dirname(__FILE__) . '/../../../conf/status.schema.json';
+    return $SCHEMA{$name} if $SCHEMA{$name};
+
+    my $file = dirname(__FILE__) . "/../../../conf/$name.schema.json";
 
     open my $in, '<', $file or die "$file: $!";
     local $/;
 
-    return $SCHEMA = decode_json(<$in>);
+    return $SCHEMA{$name} = decode_json(<$in>);
 }
 
 
 sub faults {
-    my ($value) = @_;
+    my ($value, $name) = @_;
 
-    return join "\n", _faults($value, schema(), '$');
+    my $root = schema($name // 'status');
+
+    return join "\n", _faults($value, $root, '$', $root);
 }
 
 
 sub _faults {
-    my ($value, $schema, $path) = @_;
+    my ($value, $schema, $path, $root) = @_;
 
     if (my $ref = $schema->{'$ref'}) {
         my ($name) = $ref =~ m{^#/\$defs/(\w+)$} or die "reference $ref";
-        $schema = schema()->{'$defs'}{$name} or die "no $ref";
+        $schema = $root->{'$defs'}{$name} or die "no $ref";
     }
 
     my $type = _type($value);
@@ -116,8 +121,8 @@ sub _faults {
         if defined $schema->{minimum} && $value < $schema->{minimum};
 
     if ($type eq 'array') {
-        push @f, map { _faults($value->[$_], $schema->{items}, "$path\[$_]") }
-                 0 .. $#$value;
+        push @f, map { _faults($value->[$_], $schema->{items}, "$path\[$_]",
+                               $root) } 0 .. $#$value;
     }
 
     if ($type eq 'object') {
@@ -127,7 +132,7 @@ sub _faults {
                  grep { !exists $value->{$_} } @{$schema->{required}};
         push @f, map { "$path.$_ is not known" }
                  grep { !$known->{$_} } keys %$value;
-        push @f, map { _faults($value->{$_}, $known->{$_}, "$path.$_") }
+        push @f, map { _faults($value->{$_}, $known->{$_}, "$path.$_", $root) }
                  grep { $known->{$_} } sort keys %$value;
     }
 
