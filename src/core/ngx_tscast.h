@@ -45,6 +45,7 @@
                                          a stream did not come in time */
 #define NGX_TSCAST_LOOP        -29    /* has been here, or at too many */
 #define NGX_TSCAST_UNFIT       -30    /* has a codec that FLV has not */
+#define NGX_TSCAST_DENIED      -31    /* a server that was asked says no */
 
 #define NGX_TSCAST_VERSION     "0.1.0"
 

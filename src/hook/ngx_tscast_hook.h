@@ -118,8 +118,8 @@ struct ngx_tscast_auth_s {
 
     ngx_uint_t             publish;      /* or play */
     ngx_tscast_door_e      door;
-    ngx_str_t              zone;         /* or empty */
-    ngx_str_t              name;
+    ngx_str_t              zone;
+    ngx_str_t              name;         /* that was checked */
     ngx_str_t              address;
     ngx_str_t              args;
     ngx_log_t             *log;

@@ -13,6 +13,7 @@
 #include <ngx_stream.h>
 
 #include "ngx_tscast.h"
+#include "ngx_tscast_hook.h"
 
 
 /* what $status says, beside those of nginx: the same as in http */
@@ -49,8 +50,15 @@ typedef struct {
 
 
 typedef struct {
+    ngx_tscast_call_conf_t      *call;
+    ngx_stream_complex_value_t  *args;      /* or NULL */
+} ngx_stream_tscast_auth_conf_t;
+
+
+typedef struct {
     ngx_stream_tscast_ingest_conf_t  *ingest;
     ngx_stream_tscast_play_conf_t    *play;
+    ngx_stream_tscast_auth_conf_t    *auth;
     u_char                      *file;      /* of the directive */
     ngx_uint_t                   line;
 } ngx_stream_tscast_srv_conf_t;
@@ -67,6 +75,8 @@ typedef struct {
     uint64_t                     counted;   /* of these, by the hub */
 
     unsigned                     rtp:1;
+    unsigned                     asking:1;  /* whether it may publish */
+    unsigned                     allowed:1; /* it may */
 } ngx_stream_tscast_udp_t;
 
 
@@ -76,6 +86,7 @@ typedef struct {
     ngx_tscast_publisher_t      *publisher;
     ngx_tscast_viewer_t         *viewer;
     ngx_stream_tscast_udp_t      udp;
+    ngx_tscast_auth_t           *auth;
 
     unsigned                     published:1;
 } ngx_stream_tscast_ctx_t;
@@ -106,6 +117,23 @@ ngx_int_t ngx_stream_tscast_publish(ngx_stream_session_t *s,
 
 /* leaves the hub and ends the session */
 void ngx_stream_tscast_end(ngx_stream_session_t *s, ngx_uint_t status);
+
+/* tscast_auth */
+
+char *ngx_stream_tscast_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* asks: NGX_OK, and handler is called later; or NGX_ERROR */
+ngx_int_t ngx_stream_tscast_auth(ngx_stream_session_t *s,
+    ngx_stream_tscast_ctx_t *ctx, ngx_tscast_auth_pt handler);
+
+/* the same for TCP: goes on to the door, or ends the session */
+void ngx_stream_tscast_auth_tcp(ngx_stream_session_t *s,
+    ngx_stream_tscast_ctx_t *ctx);
+
+/* the door of the session */
+void ngx_stream_tscast_enter(ngx_stream_session_t *s,
+    ngx_stream_tscast_ctx_t *ctx);
 
 /* a write handler where nothing is written */
 void ngx_stream_tscast_ignore(ngx_event_t *wev);

@@ -44,6 +44,13 @@ static ngx_command_t  ngx_stream_tscast_commands[] = {
       0,
       NULL },
 
+    { ngx_string("tscast_auth"),
+      NGX_STREAM_SRV_CONF|NGX_CONF_1MORE,
+      ngx_stream_tscast_auth_directive,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -121,10 +128,26 @@ ngx_stream_tscast_handler(ngx_stream_session_t *s)
 
     ngx_stream_set_ctx(s, ctx, ngx_stream_tscast_module);
 
+    if (tscf->auth && c->type == SOCK_STREAM) {
+        ngx_stream_tscast_auth_tcp(s, ctx);
+        return;
+    }
+
+    ngx_stream_tscast_enter(s, ctx);
+}
+
+
+void
+ngx_stream_tscast_enter(ngx_stream_session_t *s, ngx_stream_tscast_ctx_t *ctx)
+{
+    ngx_stream_tscast_srv_conf_t  *tscf;
+
+    tscf = ngx_stream_get_module_srv_conf(s, ngx_stream_tscast_module);
+
     if (tscf->play) {
         ngx_stream_tscast_play(s, ctx);
 
-    } else if (c->type == SOCK_DGRAM) {
+    } else if (s->connection->type == SOCK_DGRAM) {
         ngx_stream_tscast_udp(s, ctx);
 
     } else {
@@ -256,6 +279,7 @@ ngx_stream_tscast_create_srv_conf(ngx_conf_t *cf)
      *
      *     conf->ingest = NULL;
      *     conf->play = NULL;
+     *     conf->auth = NULL;
      *     conf->file = NULL;
      *     conf->line = 0;
      */

@@ -52,6 +52,10 @@ static void ngx_stream_tscast_udp_datagram(ngx_stream_session_t *s,
     ngx_stream_tscast_ctx_t *ctx, u_char *p, size_t n);
 static ngx_int_t ngx_stream_tscast_udp_write(ngx_stream_tscast_ctx_t *ctx,
     u_char *p, size_t n);
+static ngx_uint_t ngx_stream_tscast_udp_may(ngx_stream_session_t *s,
+    ngx_stream_tscast_ctx_t *ctx);
+static void ngx_stream_tscast_udp_answer(ngx_tscast_auth_t *auth,
+    ngx_int_t rc);
 static void ngx_stream_tscast_udp_refuse(ngx_stream_tscast_ctx_t *ctx,
     ngx_int_t rc);
 static ngx_uint_t ngx_stream_tscast_udp_wanted(ngx_stream_session_t *s,
@@ -153,7 +157,9 @@ ngx_stream_tscast_udp_datagram(ngx_stream_session_t *s,
 {
     ngx_int_t  rc;
 
-    if (ctx->udp.refused && !ngx_stream_tscast_udp_wanted(s, ctx)) {
+    if ((ctx->udp.refused && !ngx_stream_tscast_udp_wanted(s, ctx))
+        || !ngx_stream_tscast_udp_may(s, ctx))
+    {
         ctx->udp.lost += n;
         return;
     }
@@ -175,6 +181,63 @@ ngx_stream_tscast_udp_datagram(ngx_stream_session_t *s,
     }
 
     ngx_tscast_publisher_flush(ctx->publisher);
+}
+
+
+/* what comes before the answer of tscast_auth is lost */
+
+static ngx_uint_t
+ngx_stream_tscast_udp_may(ngx_stream_session_t *s,
+    ngx_stream_tscast_ctx_t *ctx)
+{
+    ngx_stream_tscast_srv_conf_t  *tscf;
+
+    tscf = ngx_stream_get_module_srv_conf(s, ngx_stream_tscast_module);
+
+    if (tscf->auth == NULL || ctx->udp.allowed
+        || ngx_tscast_stream_check_name(&ctx->name) != NGX_OK)
+    {
+        return 1;
+    }
+
+    if (ctx->udp.asking) {
+        return 0;
+    }
+
+    ctx->udp.asking = 1;
+
+    if (ngx_stream_tscast_auth(s, ctx, ngx_stream_tscast_udp_answer)
+        != NGX_OK)
+    {
+        ctx->udp.asking = 0;
+        ngx_stream_tscast_udp_refuse(ctx, NGX_TSCAST_DENIED);
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_stream_tscast_udp_answer(ngx_tscast_auth_t *auth, ngx_int_t rc)
+{
+    ngx_stream_session_t     *s;
+    ngx_stream_tscast_ctx_t  *ctx;
+
+    s = auth->data;
+    ctx = ngx_stream_get_module_ctx(s, ngx_stream_tscast_module);
+
+    ctx->udp.asking = 0;
+
+    if (rc != NGX_OK) {
+        ngx_stream_tscast_udp_refuse(ctx, NGX_TSCAST_DENIED);
+        return;
+    }
+
+    if (auth->renamed.len) {
+        ctx->name = auth->renamed;
+    }
+
+    ctx->udp.allowed = 1;
 }
 
 

@@ -7,11 +7,19 @@ package TSCast::Hook;
 #     my $hook = TSCast::Hook->new;
 #
 #     ... notify http://127.0.0.1:@{[$hook->port]}/events; ...
-#     $hook->answer('503 Busy');           # from now on; "hang": not at all
+#     $hook->answer('503 Busy');           # from now on
+#     $hook->answer('wait');               # until there is another to give
+#     $hook->answer('hang');               # not at all
 #     $hook->answer('raw garbage');        # or any bytes
 #     $hook->events;                       # so far, those that were answered
 #     $hook->wait_events(sub { ... });     # until true of the list in @_
 #     $hook->end;
+#
+# Options are those of TSCast::Server, and
+#
+#     answer     204 No Content
+#     by         a sub that gets the head of a request and returns the answer,
+#                or undef for the one that was told
 #
 # Requests, one connection at a time, are in requests() of TSCast::Server;
 # connections that hang end with the next call of answer().
@@ -36,7 +44,7 @@ sub new {
 
     _write("$dir/answer", $opt{answer} // '204 No Content');
 
-    my $self = $class->SUPER::new(sub { _serve($dir, @_) }, %opt);
+    my $self = $class->SUPER::new(sub { _serve($dir, $opt{by}, @_) }, %opt);
 
     $self->{dir} = $dir;
 
@@ -52,7 +60,7 @@ sub answer {
 
 
 sub _serve {
-    my ($dir, $sock, $head) = @_;
+    my ($dir, $by, $sock, $head) = @_;
 
     my ($length) = $head =~ /^Content-Length: (\d+)\r$/m;
     my $body = '';
@@ -63,11 +71,19 @@ sub _serve {
         $body .= $bytes;
     }
 
-    my $answer = _read("$dir/answer");
+    my $answer = $by && $by->($head) // _read("$dir/answer");
 
-    if ($answer eq 'hang') {
-        sleep 0.02 while _read("$dir/answer") eq 'hang';
-        return;
+    if ($answer eq 'hang' || $answer eq 'wait') {
+        my $now;
+
+        do {
+            sleep 0.02;
+            $now = _read("$dir/answer");
+        } while ($now eq $answer);
+
+        return if $answer eq 'hang';
+
+        $answer = $now;
     }
 
     if ($answer =~ /^raw (.*)/s) {
