@@ -46,6 +46,7 @@
 #define NGX_TSCAST_LOOP        -29    /* has been here, or at too many */
 #define NGX_TSCAST_UNFIT       -30    /* has a codec that FLV has not */
 #define NGX_TSCAST_DENIED      -31    /* a server that was asked says no */
+#define NGX_TSCAST_DROPPED     -32    /* somebody wants it to leave */
 
 #define NGX_TSCAST_VERSION     "0.1.0"
 
@@ -141,9 +142,9 @@ typedef ssize_t (*ngx_tscast_send_pt)(ngx_tscast_viewer_t *v,
 
 /*
  * The hub is done with the viewer: NGX_OK when the stream has ended,
- * NGX_DONE when it was to stop and has, NGX_ERROR, NGX_TSCAST_LAGGED or
- * NGX_TSCAST_TIMED_OUT.  The door calls ngx_tscast_viewer_leave() in there,
- * or later.
+ * NGX_DONE when it was to stop and has, NGX_ERROR, NGX_TSCAST_LAGGED,
+ * NGX_TSCAST_TIMED_OUT or NGX_TSCAST_DROPPED.  The door calls
+ * ngx_tscast_viewer_leave() in there, or later.
  */
 typedef void (*ngx_tscast_close_pt)(ngx_tscast_viewer_t *v, ngx_int_t rc);
 
@@ -178,6 +179,8 @@ struct ngx_tscast_viewer_s {
     unsigned                stopping:1; /* which is at stop */
     unsigned                timed:1;    /* FLV: base is known */
     unsigned                settled:1;  /* no tag comes before it any more */
+    unsigned                dropped:1;  /* it is to leave */
+    unsigned                told:1;     /* that it has started */
 
     uint32_t                base;       /* FLV: where its times begin */
     uint32_t                time;       /* of the newest tag */
@@ -218,6 +221,8 @@ struct ngx_tscast_viewer_s {
     /* the hub's own, the rest */
 
     ngx_tscast_group_t     *group;
+    uint64_t                id;         /* of all in the zone */
+    time_t                  since;
     uint64_t                last_id;    /* the last feed it has read */
     uint64_t                stop;       /* with stopping: where it ends */
     u_char                 *rest;       /* of a frame sent in part */
@@ -226,8 +231,6 @@ struct ngx_tscast_viewer_s {
     off_t                   progress;   /* of what was sent, with the timer */
     uint64_t                refusals;   /* of the stream, on joining */
     ngx_msec_t              deadline;   /* with pending */
-    uint64_t                id;         /* in events; 0: it was not told of */
-    time_t                  since;
 };
 
 

@@ -100,11 +100,10 @@ ngx_tscast_event_viewer(ngx_tscast_viewer_t *v, ngx_tscast_event_e type)
     zone = v->group->watch->zone;
 
     if (type == NGX_TSCAST_EVENT_VIEWER_START) {
-        v->id = __atomic_add_fetch(&zone->sh->serial, 1, __ATOMIC_SEQ_CST);
-        v->since = ngx_time();
+        v->told = 1;
     }
 
-    if (v->id == 0 || !ngx_tscast_event_wanted()) {
+    if (!v->told || !ngx_tscast_event_wanted()) {
         return;
     }
 
@@ -135,7 +134,7 @@ ngx_tscast_event_viewer(ngx_tscast_viewer_t *v, ngx_tscast_event_e type)
     ngx_tscast_event(&ev);
 
     if (type == NGX_TSCAST_EVENT_VIEWER_STOP) {
-        v->id = 0;
+        v->told = 0;
     }
 }
 

@@ -18,6 +18,7 @@
 #include "ngx_tscast_ring.h"
 #include "ngx_tscast_report.h"
 #include "ngx_tscast_event.h"
+#include "ngx_tscast_control.h"
 
 
 #define NGX_TSCAST_MAGIC        0x7473636173743031    /* "tscast01" */
@@ -74,6 +75,7 @@ struct ngx_tscast_feed_s {
     ngx_uint_t               held;          /* by its publisher */
     ngx_uint_t               orphan;        /* who has died; held until its
                                                end was told */
+    ngx_uint_t               evicted;       /* its publisher is to leave */
     ngx_uint_t               ended;         /* atomic; nobody writes it now */
     time_t                   since;
     ngx_msec_t               began_at;
@@ -129,6 +131,8 @@ typedef struct {
     ngx_uint_t               generation;    /* grows with each configuration */
     ngx_uint_t               pending;       /* atomic; a wake-up is due */
     ngx_uint_t               links;         /* atomic; a record was freed */
+    ngx_uint_t               mail;          /* atomic; look there */
+    ngx_queue_t              letters;
     uint64_t                 dirty[1];      /* atomic; bits of streams */
 } ngx_tscast_slot_t;
 
@@ -154,6 +158,8 @@ typedef struct {
     ngx_rbtree_t             records;       /* of links, by their text */
     ngx_rbtree_node_t        no_record;
     ngx_queue_t              record_queue;
+
+    ngx_queue_t              answers;       /* to letters */
 
     uint64_t                 serial;        /* atomic; of feeds, viewers */
     ngx_uint_t               norphans;      /* feeds, and links */
@@ -307,6 +313,7 @@ struct ngx_tscast_zone_s {
     ngx_tscast_slot_t       *slot;
     ngx_tscast_watch_t     **watches;       /* by stream->index */
     ngx_queue_t              publishers;
+    ngx_queue_t              questions;     /* not answered yet */
 };
 
 
@@ -348,9 +355,15 @@ void ngx_tscast_wake_open(ngx_log_t *log);
 ngx_int_t ngx_tscast_wake_listen(ngx_cycle_t *cycle);
 void ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st);
 void ngx_tscast_wake_links(ngx_tscast_zone_t *zone);
+void ngx_tscast_wake_mail(ngx_tscast_zone_t *zone, ngx_uint_t slot);
 void ngx_tscast_wake_look(void);
 void ngx_tscast_hold(void);
 void ngx_tscast_release(void);
+
+/* ngx_tscast_mail.c */
+
+void ngx_tscast_mail_read(ngx_tscast_zone_t *zone);
+void ngx_tscast_mail_clear_locked(ngx_tscast_zone_t *zone, ngx_uint_t slot);
 
 /* ngx_tscast_record.c */
 
@@ -418,6 +431,7 @@ size_t ngx_tscast_remux_kept(ngx_tscast_publisher_t *pub);
 /* ngx_tscast_publisher.c */
 
 void ngx_tscast_publisher_round(ngx_tscast_zone_t *zone);
+void ngx_tscast_publisher_look(ngx_tscast_zone_t *zone);
 
 /* ngx_tscast_room.c */
 
@@ -502,6 +516,7 @@ ngx_int_t ngx_tscast_tags_gather(ngx_tscast_burst_t *b,
 
 /* ngx_tscast_send.c */
 
+void ngx_tscast_send_socket(ngx_tscast_viewer_t *v);
 ngx_int_t ngx_tscast_send_ring(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
 ngx_int_t ngx_tscast_send_gather(ngx_tscast_burst_t *b,
@@ -545,6 +560,14 @@ ngx_tscast_mask_clear(ngx_tscast_mask_t *m, ngx_uint_t n)
 {
     __atomic_fetch_and(&m->words[n / 64], ~((uint64_t) 1 << (n % 64)),
                        __ATOMIC_SEQ_CST);
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_tscast_mask_has(ngx_tscast_mask_t *m, ngx_uint_t n)
+{
+    return (__atomic_load_n(&m->words[n / 64], __ATOMIC_SEQ_CST)
+            >> (n % 64)) & 1;
 }
 
 

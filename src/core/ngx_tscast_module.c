@@ -207,6 +207,7 @@ ngx_tscast_init_process(ngx_cycle_t *cycle)
         }
 
         ngx_queue_init(&zones[i]->publishers);
+        ngx_queue_init(&zones[i]->questions);
 
         ngx_tscast_slot_take(zones[i]);
     }

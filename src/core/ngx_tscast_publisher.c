@@ -681,19 +681,43 @@ ngx_tscast_unpublish(ngx_tscast_publisher_t *pub)
 }
 
 
-/*
- * Once a second: those that are silent do not see themselves ousted, nor that
- * what they have published has grown old.
- */
+ngx_int_t
+ngx_tscast_publisher_evict(ngx_tscast_zone_t *zone, ngx_str_t *name)
+{
+    ngx_int_t             rc;
+    ngx_tscast_feed_t    *feed;
+    ngx_tscast_stream_t  *st;
+
+    rc = NGX_TSCAST_NOT_FOUND;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    st = ngx_tscast_stream_find_locked(zone, name);
+    feed = st ? ngx_tscast_stream_last_locked(st) : NULL;
+
+    if (feed && !feed->ended) {
+        feed->evicted = 1;
+
+        ngx_tscast_feed_end_locked(zone, feed);
+        ngx_tscast_stream_wake_locked(zone, st);
+        ngx_tscast_wake_mail(zone, feed->slot);
+
+        rc = NGX_OK;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
+}
+
+
+/* those that are silent do not see themselves ousted */
 
 void
-ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
+ngx_tscast_publisher_look(ngx_tscast_zone_t *zone)
 {
     ngx_queue_t             *q, *next;
-    ngx_tscast_section_t    *section;
     ngx_tscast_publisher_t  *pub;
-
-    section = &zone->sh->sections[ngx_process_slot];
 
     for (q = ngx_queue_head(&zone->publishers);
          q != ngx_queue_sentinel(&zone->publishers);
@@ -705,8 +729,29 @@ ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
         if (__atomic_load_n(&pub->feed->ended, __ATOMIC_SEQ_CST)) {
             ngx_tscast_publisher_log_ousted(pub);
             pub->ousted(pub);
-            continue;
         }
+    }
+}
+
+
+/* once a second: what was published has grown old, also where nothing comes */
+
+void
+ngx_tscast_publisher_round(ngx_tscast_zone_t *zone)
+{
+    ngx_queue_t             *q;
+    ngx_tscast_section_t    *section;
+    ngx_tscast_publisher_t  *pub;
+
+    ngx_tscast_publisher_look(zone);
+
+    section = &zone->sh->sections[ngx_process_slot];
+
+    for (q = ngx_queue_head(&zone->publishers);
+         q != ngx_queue_sentinel(&zone->publishers);
+         q = ngx_queue_next(q))
+    {
+        pub = ngx_queue_data(q, ngx_tscast_publisher_t, queue);
 
         ngx_tscast_ring_write(section, &pub->feed->ring);
 
@@ -757,6 +802,13 @@ ngx_tscast_publisher_log_ended(ngx_tscast_publisher_t *pub)
 static void
 ngx_tscast_publisher_log_ousted(ngx_tscast_publisher_t *pub)
 {
+    if (pub->feed->evicted) {
+        ngx_log_error(NGX_LOG_NOTICE, pub->log, 0,
+                      "publisher of stream \"%V/%V\" is dropped",
+                      &pub->zone->name, &pub->stream->sn.str);
+        return;
+    }
+
     ngx_log_error(NGX_LOG_ERR, pub->log, 0,
                   "another publisher has taken over stream \"%V/%V\"",
                   &pub->zone->name, &pub->stream->sn.str);

@@ -367,6 +367,7 @@ ngx_tscast_report_add(ngx_tscast_counters_t *sum, ngx_tscast_counters_t *cnt)
     sum->skipped += cnt->skipped;
     sum->lagged += cnt->lagged;
     sum->timedout += cnt->timedout;
+    sum->evicted += cnt->evicted;
 }
 
 

@@ -42,6 +42,7 @@ struct ngx_tscast_counters_s {
     uint64_t                 skipped;       /* bytes they did not get */
     uint64_t                 lagged;        /* viewers dropped by lag=drop */
     uint64_t                 timedout;      /* viewers that took nothing */
+    uint64_t                 evicted;       /* viewers dropped by control */
 };
 
 

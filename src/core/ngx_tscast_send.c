@@ -22,6 +22,11 @@
 
 #include "ngx_tscast_hub.h"
 
+#include <netinet/tcp.h>
+
+
+/* unsent bytes in the kernel from which on a socket takes no more */
+#define NGX_TSCAST_LOWAT   (128 * 1024)
 
 /* the use of a burst for which it is made one piece */
 #define NGX_TSCAST_FLAT    3
@@ -56,6 +61,45 @@ const ngx_tscast_framing_t  ngx_tscast_framing_chunked = {
 
 
 static ngx_tscast_burst_t  ngx_tscast_burst;
+
+
+void
+ngx_tscast_send_socket(ngx_tscast_viewer_t *v)
+{
+    int                user_timeout, lowat;
+    ngx_connection_t  *c;
+
+    c = v->connection;
+
+    if (c->type != SOCK_STREAM
+        || (c->sockaddr->sa_family != AF_INET
+            && c->sockaddr->sa_family != AF_INET6))
+    {
+        return;
+    }
+
+    (void) ngx_tcp_nodelay(c);
+
+    lowat = NGX_TSCAST_LOWAT;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                   (const void *) &lowat, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
+    }
+
+    user_timeout = ngx_min(v->timeout, NGX_MAX_INT32_VALUE);
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                   (const void *) &user_timeout, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_USER_TIMEOUT) failed");
+    }
+}
 
 
 static size_t

@@ -281,6 +281,7 @@ ngx_tscast_slot_clear(ngx_tscast_zone_t *zone, ngx_uint_t n, ngx_pid_t pid,
     __atomic_store_n(&section->looking, 0, __ATOMIC_SEQ_CST);
 
     ngx_tscast_record_clear_locked(zone, n);
+    ngx_tscast_mail_clear_locked(zone, n);
 
     for (i = 0; i < sh->nstreams; i++) {
         st = sh->streams[i];

@@ -21,11 +21,6 @@
 
 #include "ngx_tscast_hub.h"
 
-#include <netinet/tcp.h>
-
-
-/* unsent bytes in the kernel from which on a socket takes no more */
-#define NGX_TSCAST_LOWAT     (128 * 1024)
 
 /* ms for which viewers of a former feed wait for all PIDs of a new one */
 #define NGX_TSCAST_COMPLETE  500
@@ -41,6 +36,7 @@ static ngx_int_t ngx_tscast_viewer_fits_locked(ngx_tscast_viewer_t *v,
     ngx_tscast_stream_t *st);
 static ngx_int_t ngx_tscast_viewer_base(ngx_tscast_viewer_t *v);
 static uint64_t ngx_tscast_viewer_refusals(ngx_tscast_watch_t *w);
+static void ngx_tscast_viewer_drop(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_await(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_begin(ngx_tscast_viewer_t *v);
 static void ngx_tscast_viewer_resume(ngx_tscast_viewer_t *v);
@@ -56,7 +52,6 @@ static ngx_uint_t ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t,
     ngx_tscast_ts_rap_t *rap);
 static ngx_int_t ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
-static void ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v);
 
 
 /* of one viewer at a time; a frame at most */
@@ -211,6 +206,9 @@ ngx_tscast_viewer_find_locked(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
         (void) ngx_tscast_via_add(&st->asked, &asked);
     }
 
+    v->id = __atomic_add_fetch(&zone->sh->serial, 1, __ATOMIC_SEQ_CST);
+    v->since = ngx_time();
+
     base = st;
 
     if (v->rendition == NGX_TSCAST_FLV) {
@@ -297,6 +295,27 @@ ngx_tscast_viewer_refusals(ngx_tscast_watch_t *w)
     st = w->stream->base ? w->stream->base : w->stream;
 
     return __atomic_load_n(&st->refusals, __ATOMIC_SEQ_CST);
+}
+
+
+/* somebody wants it to leave */
+
+static void
+ngx_tscast_viewer_drop(ngx_tscast_viewer_t *v)
+{
+    v->dropped = 0;
+    v->counters->evicted++;
+
+    ngx_log_error(NGX_LOG_INFO, v->log, 0, "viewer of \"%V\" is dropped",
+                  &v->group->watch->stream->sn.str);
+
+    if (v->pending) {
+        v->pending = 0;
+        v->ready(v, NGX_TSCAST_NOT_FOUND);
+        return;
+    }
+
+    v->close(v, NGX_TSCAST_DROPPED);
 }
 
 
@@ -418,7 +437,7 @@ ngx_tscast_viewer_start(ngx_tscast_viewer_t *v)
     ngx_tscast_reading_t  rd;
 
     ngx_tscast_event_viewer(v, NGX_TSCAST_EVENT_VIEWER_START);
-    ngx_tscast_viewer_socket(v);
+    ngx_tscast_send_socket(v);
 
     v->blocked = 0;
 
@@ -436,6 +455,11 @@ void
 ngx_tscast_viewer_step(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
 {
     ngx_int_t  rc;
+
+    if (v->dropped) {
+        ngx_tscast_viewer_drop(v);
+        return;
+    }
 
     if (v->pending) {
         ngx_tscast_viewer_await(v);
@@ -740,45 +764,6 @@ ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     ngx_tscast_viewer_done(rd);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_tscast_viewer_socket(ngx_tscast_viewer_t *v)
-{
-    int                user_timeout, lowat;
-    ngx_connection_t  *c;
-
-    c = v->connection;
-
-    if (c->type != SOCK_STREAM
-        || (c->sockaddr->sa_family != AF_INET
-            && c->sockaddr->sa_family != AF_INET6))
-    {
-        return;
-    }
-
-    (void) ngx_tcp_nodelay(c);
-
-    lowat = NGX_TSCAST_LOWAT;
-
-    if (setsockopt(c->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
-                   (const void *) &lowat, sizeof(int))
-        == -1)
-    {
-        ngx_connection_error(c, ngx_socket_errno,
-                             "setsockopt(TCP_NOTSENT_LOWAT) failed");
-    }
-
-    user_timeout = ngx_min(v->timeout, NGX_MAX_INT32_VALUE);
-
-    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-                   (const void *) &user_timeout, sizeof(int))
-        == -1)
-    {
-        ngx_connection_error(c, ngx_socket_errno,
-                             "setsockopt(TCP_USER_TIMEOUT) failed");
-    }
 }
 
 

@@ -48,6 +48,7 @@
 #define NGX_TSCAST_HOLD   1000
 
 
+static void ngx_tscast_wake_slot(ngx_tscast_zone_t *zone, ngx_uint_t n);
 static void ngx_tscast_wake_handler(ngx_event_t *ev);
 static void ngx_tscast_wake_zone(ngx_tscast_zone_t *zone);
 static void ngx_tscast_wake_poll(ngx_event_t *ev);
@@ -183,20 +184,33 @@ ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
             __atomic_fetch_or(&slot->dirty[st->index / 64],
                               one << (st->index % 64), __ATOMIC_SEQ_CST);
 
-            if (__atomic_exchange_n(&slot->pending, 1, __ATOMIC_SEQ_CST)) {
-                continue;
-            }
-
-            if (slot == zone->slot) {
-                ngx_post_event(&ngx_tscast_wake_event, &ngx_posted_events);
-                continue;
-            }
-
-            if (ngx_tscast_wakes_open) {
-                (void) write(ngx_tscast_wakes[n % NGX_TSCAST_WAKES], &one,
-                             sizeof(uint64_t));
-            }
+            ngx_tscast_wake_slot(zone, n);
         }
+    }
+}
+
+
+static void
+ngx_tscast_wake_slot(ngx_tscast_zone_t *zone, ngx_uint_t n)
+{
+    uint64_t            one;
+    ngx_tscast_slot_t  *slot;
+
+    slot = zone->sh->slots[n];
+
+    if (__atomic_exchange_n(&slot->pending, 1, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+
+    if (slot == zone->slot) {
+        ngx_post_event(&ngx_tscast_wake_event, &ngx_posted_events);
+        return;
+    }
+
+    if (ngx_tscast_wakes_open) {
+        one = 1;
+        (void) write(ngx_tscast_wakes[n % NGX_TSCAST_WAKES], &one,
+                     sizeof(uint64_t));
     }
 }
 
@@ -206,11 +220,9 @@ ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st)
 void
 ngx_tscast_wake_links(ngx_tscast_zone_t *zone)
 {
-    uint64_t            one;
     ngx_uint_t          n, nslots;
     ngx_tscast_slot_t  *slot;
 
-    one = 1;
     nslots = __atomic_load_n(&zone->sh->nslots, __ATOMIC_SEQ_CST);
 
     for (n = 0; n < nslots; n++) {
@@ -222,13 +234,19 @@ ngx_tscast_wake_links(ngx_tscast_zone_t *zone)
 
         __atomic_store_n(&slot->links, 1, __ATOMIC_SEQ_CST);
 
-        if (!__atomic_exchange_n(&slot->pending, 1, __ATOMIC_SEQ_CST)
-            && ngx_tscast_wakes_open)
-        {
-            (void) write(ngx_tscast_wakes[n % NGX_TSCAST_WAKES], &one,
-                         sizeof(uint64_t));
-        }
+        ngx_tscast_wake_slot(zone, n);
     }
+}
+
+
+/* there are letters or an answer, or a publisher is to leave */
+
+void
+ngx_tscast_wake_mail(ngx_tscast_zone_t *zone, ngx_uint_t slot)
+{
+    __atomic_store_n(&zone->sh->slots[slot]->mail, 1, __ATOMIC_SEQ_CST);
+
+    ngx_tscast_wake_slot(zone, slot);
 }
 
 
@@ -278,6 +296,13 @@ ngx_tscast_wake_look(void)
         {
             links |= __atomic_exchange_n(&zones[i]->slot->links, 0,
                                          __ATOMIC_SEQ_CST);
+
+            if (__atomic_exchange_n(&zones[i]->slot->mail, 0,
+                                    __ATOMIC_SEQ_CST))
+            {
+                ngx_tscast_publisher_look(zones[i]);
+                ngx_tscast_mail_read(zones[i]);
+            }
 
             ngx_tscast_wake_zone(zones[i]);
         }

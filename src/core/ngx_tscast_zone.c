@@ -251,6 +251,37 @@ ngx_tscast_zone_add(ngx_conf_t *cf, ngx_str_t *address, ngx_str_t *name)
 }
 
 
+ngx_tscast_zone_t *
+ngx_tscast_zone_find(ngx_str_t *address, ngx_str_t *name)
+{
+    u_char              *p;
+    size_t               len;
+    ngx_uint_t           i;
+    ngx_tscast_zone_t   *zone;
+
+    p = ngx_strlchr(address->data, address->data + address->len, '/');
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    len = p - address->data;
+
+    for (i = 0; (zone = ngx_tscast_report_next(i)) != NULL; i++) {
+        if (zone->name.len == len
+            && ngx_strncmp(zone->name.data, address->data, len) == 0)
+        {
+            name->len = address->len - len - 1;
+            name->data = p + 1;
+
+            return zone;
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_str_t *
 ngx_tscast_zone_name(ngx_tscast_zone_t *zone)
 {
@@ -346,6 +377,7 @@ ngx_tscast_zone_create(ngx_tscast_zone_t *zone)
     ngx_rbtree_init(&sh->rbtree, &sh->sentinel, ngx_str_rbtree_insert_value);
     ngx_rbtree_init(&sh->records, &sh->no_record, ngx_str_rbtree_insert_value);
     ngx_queue_init(&sh->record_queue);
+    ngx_queue_init(&sh->answers);
     ngx_tscast_store_init(&sh->store, area, chunks);
 
     size = sizeof(" in tscast zone \"\"") + zone->name.len;
@@ -388,6 +420,7 @@ ngx_tscast_zone_slots(ngx_tscast_zone_t *zone, ngx_tscast_zone_sh_t *sh,
 
     for (i = 0; i < NGX_MAX_PROCESSES; i++) {
         sh->slots[i] = (ngx_tscast_slot_t *) (p + i * size);
+        ngx_queue_init(&sh->slots[i]->letters);
     }
 
     return NGX_OK;

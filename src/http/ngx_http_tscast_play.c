@@ -502,7 +502,9 @@ ngx_http_tscast_play_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
         /* all media has left; the last chunk is written by the filters */
         ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
 
-    } else if (rc == NGX_TSCAST_LAGGED && ctx->ws) {
+    } else if ((rc == NGX_TSCAST_LAGGED || rc == NGX_TSCAST_DROPPED)
+               && ctx->ws)
+    {
         ngx_http_tscast_ws_close(r, NGX_HTTP_TSCAST_WS_POLICY, NGX_OK);
 
     } else {

@@ -14,6 +14,7 @@
 
 #include "ngx_tscast.h"
 #include "ngx_tscast_report.h"
+#include "ngx_tscast_control.h"
 
 
 typedef struct ngx_http_tscast_status_s  ngx_http_tscast_status_t;
@@ -31,6 +32,7 @@ typedef struct {
     ngx_str_t                  name;          /* of ?format= */
     ngx_str_t                  type;
     ngx_uint_t                 texts;         /* in the order of the answer */
+    ngx_uint_t                 viewers;       /* of one stream are listed */
 
     /* these set failed where they fail */
 
@@ -45,6 +47,7 @@ struct ngx_http_tscast_status_s {
     ngx_http_request_t        *request;
     const ngx_http_tscast_format_t  *format;
     ngx_str_t                  wanted;        /* zone/name, or empty */
+    ngx_tscast_question_t      question;      /* who watches it? */
 
     /* seen so far, whether wanted or not */
 

@@ -56,6 +56,8 @@ static json_t *ngx_http_tscast_json_publisher(
 static json_t *ngx_http_tscast_json_publishers(ngx_tscast_counters_t *doors);
 static json_t *ngx_http_tscast_json_viewers(ngx_tscast_counters_t *doors,
     ngx_tscast_report_stream_t *report);
+static void ngx_http_tscast_json_list(json_t *json,
+    ngx_tscast_question_t *q);
 static json_t *ngx_http_tscast_json_door(ngx_uint_t i);
 static void ngx_http_tscast_json_timing(json_t *json,
     ngx_tscast_report_stream_t *report);
@@ -81,6 +83,7 @@ const ngx_http_tscast_format_t  ngx_http_tscast_status_json = {
     ngx_string("json"),
     ngx_string("application/json"),
     NGX_HTTP_TSCAST_JSON_TEXTS,
+    1,
     ngx_http_tscast_json_begin,
     ngx_http_tscast_json_stream,
     ngx_http_tscast_json_end
@@ -109,6 +112,7 @@ static const ngx_http_tscast_json_member_t  ngx_http_tscast_json_outgoing[] = {
     { "skipped", offsetof(ngx_tscast_counters_t, skipped) },
     { "lagged", offsetof(ngx_tscast_counters_t, lagged) },
     { "timed_out", offsetof(ngx_tscast_counters_t, timedout) },
+    { "evicted", offsetof(ngx_tscast_counters_t, evicted) },
     { NULL, 0 }
 };
 
@@ -359,7 +363,7 @@ ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
     ngx_tscast_report_stream_t *r)
 {
     size_t      len;
-    json_t     *json;
+    json_t     *json, *viewers;
     ngx_str_t  *zone;
     u_char      name[NGX_TSCAST_NAME_LEN * 2 + 1];
 
@@ -371,13 +375,19 @@ ngx_http_tscast_json_stream(ngx_http_tscast_status_t *s,
 
     len = ngx_sprintf(name, "%V/%*s", zone, r->name_len, r->name) - name;
 
+    viewers = ngx_http_tscast_json_viewers(r->doors, r);
+
+    if (s->question.answer) {
+        ngx_http_tscast_json_list(viewers, &s->question);
+    }
+
     json = json_pack("{s:s%, s:b, s:o*, s:o, s:o, s:{s:I, s:I},"
                      " s:{s:f, s:I}, s:[s, s*]}",
                      "name", name, len,
                      "live", (int) r->live,
                      "publisher", ngx_http_tscast_json_publisher(r),
                      "publishers", ngx_http_tscast_json_publishers(r->doors),
-                     "viewers", ngx_http_tscast_json_viewers(r->doors, r),
+                     "viewers", viewers,
                      "bitrate",
                          "in", (json_int_t) r->vitals.rate,
                          "in_slow", (json_int_t) r->vitals.slow_rate,
@@ -512,6 +522,39 @@ ngx_http_tscast_json_viewers(ngx_tscast_counters_t *doors,
     json_object_set_new(json, "by", by);
 
     return json;
+}
+
+
+/* one by one, but for links */
+
+static void
+ngx_http_tscast_json_list(json_t *json, ngx_tscast_question_t *q)
+{
+    json_t                      *list, *entry;
+    ngx_uint_t                   n;
+    ngx_tscast_report_viewer_t  *v;
+
+    list = json_array();
+
+    for (n = 0; (v = ngx_tscast_mail_next(q)) != NULL; n++) {
+        entry = ngx_http_tscast_json_door(v->door);
+
+        ngx_http_tscast_json_number(entry, "id", v->id);
+        ngx_http_tscast_json_number(entry, "slot", v->slot);
+        ngx_http_tscast_json_number(entry, "since", v->since);
+        ngx_http_tscast_json_number(entry, "sent", v->sent);
+        ngx_http_tscast_json_number(entry, "skips", v->skips);
+
+        json_object_set_new(entry, "address",
+                            json_stringn((char *) v->addr, v->addr_len));
+
+        json_array_append_new(list, entry);
+    }
+
+    json_object_set_new(json, "list", list);
+    ngx_http_tscast_json_number(json, "unlisted",
+                                q->viewers - ngx_min(n, q->viewers));
+    ngx_http_tscast_json_number(json, "silent_workers", q->missing);
 }
 
 

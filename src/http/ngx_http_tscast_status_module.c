@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_tscast_status_handler(ngx_http_request_t *r);
 static const ngx_http_tscast_format_t *ngx_http_tscast_status_format(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_tscast_status_wanted(ngx_http_tscast_status_t *s);
+static ngx_int_t ngx_http_tscast_status_ask(ngx_http_tscast_status_t *s);
+static void ngx_http_tscast_status_answered(ngx_tscast_question_t *q);
 static ngx_uint_t ngx_http_tscast_status_accepts(ngx_http_request_t *r,
     char *type);
 static void ngx_http_tscast_status_event(ngx_event_t *ev);
@@ -145,7 +147,9 @@ ngx_http_tscast_status_handler(ngx_http_request_t *r)
 
     r->main->count++;
 
-    ngx_post_event(&s->event, &ngx_posted_next_events);
+    if (!s->format->viewers || ngx_http_tscast_status_ask(s) != NGX_OK) {
+        ngx_post_event(&s->event, &ngx_posted_next_events);
+    }
 
     return NGX_DONE;
 }
@@ -225,6 +229,39 @@ ngx_http_tscast_status_wanted(ngx_http_tscast_status_t *s)
     s->wanted.len = dst - s->wanted.data;
 
     return NGX_OK;
+}
+
+
+/* NGX_OK: the workers of its viewers will tell of them */
+
+static ngx_int_t
+ngx_http_tscast_status_ask(ngx_http_tscast_status_t *s)
+{
+    ngx_str_t           name;
+    ngx_tscast_zone_t  *zone;
+
+    zone = ngx_tscast_zone_find(&s->wanted, &name);
+
+    if (zone == NULL) {
+        return NGX_DECLINED;
+    }
+
+    s->question.handler = ngx_http_tscast_status_answered;
+    s->question.data = s;
+    s->question.log = s->request->connection->log;
+
+    return ngx_tscast_mail_ask(&s->question, zone, &name);
+}
+
+
+static void
+ngx_http_tscast_status_answered(ngx_tscast_question_t *q)
+{
+    ngx_http_tscast_status_t  *s;
+
+    s = q->data;
+
+    ngx_post_event(&s->event, &ngx_posted_next_events);
 }
 
 
@@ -522,6 +559,8 @@ static void
 ngx_http_tscast_status_cleanup(void *data)
 {
     ngx_http_tscast_status_t *s = data;
+
+    ngx_tscast_mail_close(&s->question);
 
     if (s->event.posted) {
         ngx_delete_posted_event(&s->event);

@@ -24,6 +24,7 @@ const ngx_http_tscast_format_t  ngx_http_tscast_status_page = {
     ngx_string("html"),
     ngx_string("text/html; charset=utf-8"),
     1,
+    0,
     ngx_http_tscast_page_begin,
     ngx_http_tscast_page_stream,
     ngx_http_tscast_page_end

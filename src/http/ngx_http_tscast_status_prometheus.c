@@ -183,7 +183,9 @@ static const ngx_http_tscast_door_metric_t  ngx_http_tscast_door_metrics[] = {
         "Viewers that were too slow and dropped." },
       offsetof(ngx_tscast_counters_t, lagged), 0 },
     { { "timed_out_viewers_total", "counter", "Viewers that took nothing." },
-      offsetof(ngx_tscast_counters_t, timedout), 0 }
+      offsetof(ngx_tscast_counters_t, timedout), 0 },
+    { { "evicted_viewers_total", "counter", "Viewers dropped by control." },
+      offsetof(ngx_tscast_counters_t, evicted), 0 }
 };
 
 
@@ -219,6 +221,7 @@ const ngx_http_tscast_format_t  ngx_http_tscast_status_prometheus = {
     ngx_string("prometheus"),
     ngx_string("text/plain; version=0.0.4; charset=utf-8"),
     NGX_HTTP_TSCAST_STREAM_DOORS + NGX_HTTP_TSCAST_DOOR_METRICS,
+    0,
     ngx_http_tscast_prom_begin,
     ngx_http_tscast_prom_stream,
     ngx_http_tscast_prom_end

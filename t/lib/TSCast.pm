@@ -57,6 +57,7 @@ BEGIN {
 }
 
 use TSCast::Check;
+use TSCast::Control;
 use TSCast::Datagrams;
 use TSCast::DNS;
 use TSCast::FLV;
