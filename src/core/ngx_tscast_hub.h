@@ -125,13 +125,15 @@ struct ngx_tscast_stream_s {
 };
 
 
+/* there are as many as processes may be: with few streams, one line each */
+
 typedef struct {
     ngx_pid_t                pid;           /* 0: nobody's */
+    uint32_t                 mail;          /* atomic; look there */
     uint64_t                 start;         /* of the process, clock ticks */
     ngx_uint_t               generation;    /* grows with each configuration */
     ngx_uint_t               pending;       /* atomic; a wake-up is due */
     ngx_uint_t               links;         /* atomic; a record was freed */
-    ngx_uint_t               mail;          /* atomic; look there */
     ngx_queue_t              letters;
     uint64_t                 dirty[1];      /* atomic; bits of streams */
 } ngx_tscast_slot_t;
