@@ -206,6 +206,7 @@ SKIP: {
                                    sock => $ngx->connect_to_worker($w[0]));
 
     $p->send($ts->take(0.4));
+    ok($ngx->wait_log(qr/"live\/cam" is published/), 'published');
 
     my @v = $ngx->viewers_on_all_workers(1, sub {
         my $v = TSCast::Reader->ws(sock => $_[0], path => '/live/cam',

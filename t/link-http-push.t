@@ -148,6 +148,7 @@ my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam',
 my $all = $ts->take(0.4);
 
 $p->send($all);
+ok($ngx->wait_log(qr/"live\/cam" is published/), 'published');
 
 my $v = TSCast::Reader->http(port => $ngx->port, path => '/all/cam',
                              keep => 0);

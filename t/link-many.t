@@ -56,6 +56,7 @@ sub pump { return TSCast::Reader::pump(@_) }
 
     my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
     $p->send($in);
+    ok($ngx->wait_log(qr/"live\/cam" is published/), 'published');
 
     my @v = map { TSCast::Reader->http(port => $ngx->port,
                                        path => '/live/cam') } 1 .. 5;

@@ -155,6 +155,7 @@ sub publish {
 
     my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam');
     $p->send($in);
+    ok($ngx->wait_log(qr/"live\/cam" is published/), 'published');
 
     my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/cam');
 

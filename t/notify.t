@@ -140,6 +140,7 @@ sub serials { return join ' ', uniq map { $_->{serial} } @_ }
     my $p = TSCast::Publisher->new(port => $ngx->port, path => '/push/cam0');
 
     $p->send($in);
+    ok($ngx->wait_log(qr/"live\/cam0" is published/), 'published');
 
     my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/cam0',
                                  start => 'oldest');

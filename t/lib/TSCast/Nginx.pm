@@ -564,7 +564,7 @@ sub wait_log {
 
     $which ||= 'error';
 
-    return TSCast::Net::until_true($seconds // 5, sub {
+    return TSCast::Net::until_true($seconds // 15, sub {
         $self->log_text($which) =~ $re
     });
 }
