@@ -159,8 +159,8 @@ sub viewer {
         is(join("\n", map { $_->{body} } @head),
            join("\n", map { $_->{body} } @opening),
            "$what: the publisher's metadata and sequence headers");
-        is(join("\n", words($shift, @got)), join("\n", words(0, @media, $end)),
-           "$what: its tags, at their times");
+        is_deeply([words($shift, @got)], [words(0, @media, $end)],
+                  "$what: its tags, at their times");
         is($v[$n]->faults, '', "$what: without a fault");
     }
 
@@ -199,9 +199,14 @@ sub viewer {
 
     $p->tags(@opening, @media);
 
+    # a frame that is cut, so that the error log tells when it is there
+
+    $p->send($TSCast::FLV::VIDEO, $length, "\x27\1\0\0\0\0\0\xff\xff\0");
+    ok($ngx->wait_log(qr/left out: a frame is cut/), 'a stream is there');
+
     my $ts = $door->viewer('/ts/middle');
 
-    ok($ts->wait_bytes(20_000), 'a stream that is watched already');
+    ok($ts->wait_bytes(1000), 'and watched already');
 
     my @v = map { viewer('middle', how => $_) } qw(http ws);
 
@@ -226,10 +231,10 @@ sub viewer {
         # audio that was sent behind the key frame but is earlier is left out
 
         for my $type ($TSCast::FLV::VIDEO, $TSCast::FLV::AUDIO) {
-            is(join("\n", words(-$LEAD, kind($type, @got))),
-               join("\n", words(0, grep { $_->{time} >= $want[0]{time} }
-                                   kind($type, @want))),
-               "nothing of type $type is missing, nor there twice");
+            is_deeply([words(-$LEAD, kind($type, @got))],
+                      [words(0, grep { $_->{time} >= $want[0]{time} }
+                                kind($type, @want))],
+                      "nothing of type $type is missing, nor there twice");
         }
 
         # from the next key frame on even their order, and in front of it the
@@ -241,9 +246,9 @@ sub viewer {
 
         my ($first) = grep { is_key($next[$_]) } 0 .. $#next;
 
-        is(join("\n", words(-$LEAD, @got[$at .. $#got])),
-           join("\n", words(0, @next[$first .. $#next])),
-           'the tags of the publisher');
+        is_deeply([words(-$LEAD, @got[$at .. $#got])],
+                  [words(0, @next[$first .. $#next])],
+                  'the tags of the publisher');
         is(join("\n", map { $_->{body} } @got[$at - 2, $at - 1]),
            join("\n", map { $_->{body} } @opening[1, 2]),
            'and its sequence headers');
@@ -280,8 +285,8 @@ sub viewer {
            join("\n", map { $_->{body} } grep { TSCast::FLV::is_config($_) }
                                          @other),
            'new sequence headers');
-        is(join("\n", words(-$LEAD - 100_000, @got[2 .. $#got])),
-           join("\n", words(0, @again)), 'and its tags');
+        is_deeply([words(-$LEAD - 100_000, @got[2 .. $#got])],
+                  [words(0, @again)], 'and its tags');
         is($v[$n]->faults, '', 'without a fault');
     }
 
@@ -317,8 +322,8 @@ sub viewer {
         my @want = words(0, kind($type, @film));
 
         cmp_ok(scalar @mine, '>', 20, "encoder: tags of type $type");
-        is(join("\n", @mine), join("\n", @want[@want - @mine .. $#want]),
-           'up to the end, as they are in the file');
+        is_deeply(\@mine, [@want[@want - @mine .. $#want]],
+                  'up to the end, as they are in the file');
     }
 
     is($v->faults, '', 'without a fault');
@@ -352,9 +357,9 @@ SKIP: {
 
     my @got = got($v);
 
-    is(join("\n", words(0, $got[0]), words(-$LEAD, @got[1 .. $#got])),
-       join("\n", words($LEAD, $config), words(0, @frames)),
-       'as it was sent');
+    is_deeply([words(0, $got[0]), words(-$LEAD, @got[1 .. $#got])],
+              [words($LEAD, $config), words(0, @frames)],
+              'as it was sent');
     is($v->{check}{flags}, 1, 'video alone');
     $p->finish;
     $v->close;
@@ -381,8 +386,8 @@ SKIP: {
 
     my @got = words(-$LEAD, kind($TSCast::FLV::AUDIO, got($v)));
 
-    is(join("\n", @got[-@frames .. -1]), join("\n", words(0, @frames)),
-       'as it was sent');
+    is_deeply([@got[-@frames .. -1]], [words(0, @frames)],
+              'as it was sent');
     is($v->{check}{flags}, 4, 'audio alone');
     $p->finish;
     $v->close;
@@ -457,9 +462,9 @@ SKIP: {
     ok(until_tags(2 * @media, $old), 'and after it');
     ok(until_tags(scalar @media, $young), 'a new worker has it too');
 
-    is(join("\n", words(-$LEAD, grep { is_media($_) } got($old))),
-       join("\n", words(0, @media, later($length, @media))),
-       'nothing is missing');
+    is_deeply([words(-$LEAD, grep { is_media($_) } got($old))],
+              [words(0, @media, later($length, @media))],
+              'nothing is missing');
     is($_->faults, '', 'nor wrong') for $old, $young;
     $p->finish;
     $_->close for $old, $young;
