@@ -18,6 +18,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_tscast_sps.h"
 #include "ngx_tscast_ts.h"
 #include "ngx_tscast_ts_pes.h"
 
@@ -126,21 +127,6 @@ typedef struct {
 } ngx_tscast_flv_sets_t;
 
 
-/* of an SPS */
-
-typedef struct {
-    ngx_uint_t                width;
-    ngx_uint_t                height;
-    ngx_uint_t                chroma;         /* chroma_format_idc */
-    ngx_uint_t                luma_depth;
-    ngx_uint_t                chroma_depth;
-    ngx_uint_t                layers;         /* HEVC: temporal ones */
-    ngx_uint_t                nested;         /* HEVC: temporal ids */
-    u_char                    ptl[12];        /* HEVC: general profile, tier
-                                                 and level */
-} ngx_tscast_flv_sps_t;
-
-
 /* a frame of audio */
 
 typedef struct {
@@ -176,7 +162,7 @@ typedef struct {
 
     ngx_tscast_ts_pes_t       video;
     ngx_tscast_flv_sets_t     sets;
-    ngx_tscast_flv_sps_t      sps;
+    ngx_tscast_sps_t          sps;
 
     ngx_tscast_ts_pes_t       audio;
     ngx_tscast_flv_frame_t    frame;          /* the newest */
@@ -253,7 +239,7 @@ ngx_int_t ngx_tscast_flv_headers_set(ngx_tscast_flv_headers_t *h,
 
 /* onMetaData, without the header of its tag; returns its length */
 size_t ngx_tscast_flv_metadata(u_char *p, ngx_tscast_flv_program_t *program,
-    ngx_tscast_flv_sps_t *sps, ngx_tscast_flv_frame_t *frame);
+    ngx_tscast_sps_t *sps, ngx_tscast_flv_frame_t *frame);
 
 /*
  * What a viewer is given that starts at this time: sequence headers, and for
@@ -278,12 +264,6 @@ u_char *ngx_tscast_flv_sets_get(ngx_tscast_flv_sets_t *s, u_char type,
     ngx_uint_t n, size_t *len);
 ngx_uint_t ngx_tscast_flv_sets_count(ngx_tscast_flv_sets_t *s, u_char type);
 
-/* NGX_OK or NGX_DECLINED */
-ngx_int_t ngx_tscast_flv_avc_sps(u_char *nal, size_t len,
-    ngx_tscast_flv_sps_t *sps);
-ngx_int_t ngx_tscast_flv_hevc_sps(u_char *nal, size_t len,
-    ngx_tscast_flv_sps_t *sps);
-
 /* the id in a set, or NGX_DECLINED */
 ngx_int_t ngx_tscast_flv_avc_set_id(u_char *nal, size_t len);
 ngx_int_t ngx_tscast_flv_hevc_set_id(u_char *nal, size_t len);
@@ -294,9 +274,9 @@ ngx_uint_t ngx_tscast_flv_avc_recovers(u_char *nal, size_t len);
 /* configuration records; room: NGX_TSCAST_FLV_MAX_CONFIG + 128 bytes.
  * Return their length, 0: a set is missing */
 size_t ngx_tscast_flv_avc_config(u_char *p, ngx_tscast_flv_sets_t *s,
-    ngx_tscast_flv_sps_t *sps);
+    ngx_tscast_sps_t *sps);
 size_t ngx_tscast_flv_hevc_config(u_char *p, ngx_tscast_flv_sets_t *s,
-    ngx_tscast_flv_sps_t *sps);
+    ngx_tscast_sps_t *sps);
 
 
 /*

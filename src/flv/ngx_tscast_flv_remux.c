@@ -73,7 +73,7 @@ ngx_tscast_flv_remux_program(ngx_tscast_flv_remux_t *m,
 
     if (program->video != m->program.video) {
         ngx_memzero(&m->sets, sizeof(ngx_tscast_flv_sets_t));
-        ngx_memzero(&m->sps, sizeof(ngx_tscast_flv_sps_t));
+        ngx_memzero(&m->sps, sizeof(ngx_tscast_sps_t));
     }
 
     if (program->audio != m->program.audio

@@ -132,7 +132,7 @@ ngx_tscast_flv_mp3_index(ngx_uint_t rate)
 
 size_t
 ngx_tscast_flv_metadata(u_char *p, ngx_tscast_flv_program_t *program,
-    ngx_tscast_flv_sps_t *sps, ngx_tscast_flv_frame_t *frame)
+    ngx_tscast_sps_t *sps, ngx_tscast_flv_frame_t *frame)
 {
     u_char      *start, *count;
     ngx_uint_t   n;

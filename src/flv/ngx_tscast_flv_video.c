@@ -141,12 +141,12 @@ ngx_tscast_flv_video_config(ngx_tscast_flv_remux_t *m, uint32_t time)
     if (m->program.video == NGX_TSCAST_FLV_CODEC_HEVC) {
         sps = ngx_tscast_flv_sets_get(&m->sets, NGX_TSCAST_FLV_HEVC_SPS, 0,
                                       &len);
-        rc = sps ? ngx_tscast_flv_hevc_sps(sps, len, &m->sps) : NGX_DECLINED;
+        rc = sps ? ngx_tscast_sps_hevc(&m->sps, sps, len) : NGX_DECLINED;
 
     } else {
         sps = ngx_tscast_flv_sets_get(&m->sets, NGX_TSCAST_FLV_AVC_SPS, 0,
                                       &len);
-        rc = sps ? ngx_tscast_flv_avc_sps(sps, len, &m->sps) : NGX_DECLINED;
+        rc = sps ? ngx_tscast_sps_h264(&m->sps, sps, len) : NGX_DECLINED;
     }
 
     if (rc != NGX_OK) {

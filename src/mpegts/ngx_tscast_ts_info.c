@@ -6,6 +6,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_tscast_sps.h>
 #include <ngx_tscast_ts.h>
 #include <ngx_tscast_ts_info.h>
 
@@ -29,6 +30,8 @@ static ngx_tscast_ts_format_e ngx_tscast_ts_format_find(
 static ngx_tscast_ts_format_e ngx_tscast_ts_format_private(u_char *es);
 static ngx_int_t ngx_tscast_ts_info_nal(ngx_tscast_ts_info_t *info,
     ngx_tscast_ts_format_e format, u_char *p, size_t len);
+static void ngx_tscast_ts_info_sps(ngx_tscast_ts_info_t *info,
+    ngx_tscast_sps_t *sps);
 static u_char *ngx_tscast_ts_info_start_code(u_char *p, u_char *last);
 static ngx_int_t ngx_tscast_ts_info_mpeg_video(ngx_tscast_ts_info_t *info,
     u_char *p, size_t len);
@@ -237,7 +240,8 @@ static ngx_int_t
 ngx_tscast_ts_info_nal(ngx_tscast_ts_info_t *info,
     ngx_tscast_ts_format_e format, u_char *p, size_t len)
 {
-    u_char  *last, *nal;
+    u_char            *last, *nal;
+    ngx_tscast_sps_t   sps;
 
     last = p + len;
 
@@ -247,20 +251,39 @@ ngx_tscast_ts_info_nal(ngx_tscast_ts_info_t *info,
     {
         if (format == NGX_TSCAST_TS_FORMAT_H264) {
 
-            if ((nal[0] & 0x1f) == 7
-                && ngx_tscast_ts_sps_h264(info, nal, last - nal) == NGX_OK)
+            if ((nal[0] & 0x1f) != 7
+                || ngx_tscast_sps_h264(&sps, nal, last - nal) != NGX_OK)
             {
-                return NGX_OK;
+                continue;
             }
 
-        } else if ((nal[0] >> 1 & 0x3f) == 33
-                   && ngx_tscast_ts_sps_hevc(info, nal, last - nal) == NGX_OK)
+        } else if ((nal[0] >> 1 & 0x3f) != 33
+                   || ngx_tscast_sps_hevc(&sps, nal, last - nal) != NGX_OK)
         {
+            continue;
+        }
+
+        if (sps.whole) {
+            ngx_tscast_ts_info_sps(info, &sps);
             return NGX_OK;
         }
     }
 
     return NGX_DECLINED;
+}
+
+
+static void
+ngx_tscast_ts_info_sps(ngx_tscast_ts_info_t *info, ngx_tscast_sps_t *sps)
+{
+    ngx_memzero(info, sizeof(ngx_tscast_ts_info_t));
+
+    info->frames = sps->frames;
+    info->seconds = sps->seconds;
+    info->width = (uint16_t) sps->width;
+    info->height = (uint16_t) sps->height;
+    info->profile = sps->profile;
+    info->level = sps->level;
 }
 
 

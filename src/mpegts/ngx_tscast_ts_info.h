@@ -90,12 +90,4 @@ ngx_int_t ngx_tscast_ts_info(ngx_tscast_ts_info_t *info,
     ngx_tscast_ts_format_e format, u_char *p, size_t len);
 
 
-/* between the files: a NAL unit from its header on */
-
-ngx_int_t ngx_tscast_ts_sps_h264(ngx_tscast_ts_info_t *info, u_char *nal,
-    size_t len);
-ngx_int_t ngx_tscast_ts_sps_hevc(ngx_tscast_ts_info_t *info, u_char *nal,
-    size_t len);
-
-
 #endif /* _NGX_TSCAST_TS_INFO_H_INCLUDED_ */

@@ -195,11 +195,11 @@ fuzz_flv_units(u_char *p, size_t size)
     size_t                  len;
     ngx_int_t               id;
     u_char                  buf[NGX_TSCAST_FLV_MAX_CONFIG + 128];
-    ngx_tscast_flv_sps_t    sps;
+    ngx_tscast_sps_t        sps;
     ngx_tscast_flv_sets_t   sets;
 
     ngx_memzero(&sets, sizeof(ngx_tscast_flv_sets_t));
-    ngx_memzero(&sps, sizeof(ngx_tscast_flv_sps_t));
+    ngx_memzero(&sps, sizeof(ngx_tscast_sps_t));
 
     pos = p;
     last = p + size;
@@ -214,8 +214,8 @@ fuzz_flv_units(u_char *p, size_t size)
         fuzz_flv_check(len && nal >= p && nal + len <= last);
 
         (void) ngx_tscast_flv_avc_recovers(nal, len);
-        (void) ngx_tscast_flv_avc_sps(nal, len, &sps);
-        (void) ngx_tscast_flv_hevc_sps(nal, len, &sps);
+        (void) ngx_tscast_sps_h264(&sps, nal, len);
+        (void) ngx_tscast_sps_hevc(&sps, nal, len);
 
         id = ngx_tscast_flv_avc_set_id(nal, len);
 

@@ -223,22 +223,22 @@ test_avc(void **state)
 {
     size_t                  len;
     u_char                  p[256];
-    ngx_tscast_flv_sps_t    sps;
+    ngx_tscast_sps_t        sps;
     ngx_tscast_flv_sets_t   sets;
 
-    assert_int_equal(ngx_tscast_flv_avc_sps(sps_320x240, sizeof(sps_320x240),
-                                            &sps), NGX_OK);
+    assert_int_equal(ngx_tscast_sps_h264(&sps, sps_320x240,
+                                         sizeof(sps_320x240)), NGX_OK);
     assert_int_equal(sps.width, 320);
     assert_int_equal(sps.height, 240);
 
     /* cut anywhere before the last byte it is none */
 
     for (len = 0; len < sizeof(sps_320x240) - 1; len++) {
-        assert_int_equal(ngx_tscast_flv_avc_sps(sps_320x240, len, &sps),
+        assert_int_equal(ngx_tscast_sps_h264(&sps, sps_320x240, len),
                          NGX_DECLINED);
     }
 
-    assert_int_equal(ngx_tscast_flv_avc_sps(sps_1080, sizeof(sps_1080), &sps),
+    assert_int_equal(ngx_tscast_sps_h264(&sps, sps_1080, sizeof(sps_1080)),
                      NGX_OK);
     assert_int_equal(sps.width, 1920);
     assert_int_equal(sps.height, 1080);
