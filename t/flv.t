@@ -92,12 +92,12 @@ sub encode {
 }
 
 
-# publishes a file; viewers of each kind are there before its first byte
+# publishes files over one connection; viewers of each kind are there before
+# the first byte, and have begun before the second file
 
 sub play {
-    my ($name, $file) = @_;
+    my ($name, @files) = @_;
 
-    my $bytes = slurp($file);
     my $p = TSCast::Publisher->new(port => $ngx->port, path => "/push/$name");
     my @v;
 
@@ -115,9 +115,14 @@ sub play {
         return $v[0]{status} == 200;
     });
 
-    while (length $bytes) {
-        $p->send(substr $bytes, 0, 188 * 8, '');
-        TSCast::Reader::pump(0, sub { 0 }, @v);
+    for my $bytes (map { slurp($_) } @files) {
+
+        while (length $bytes) {
+            $p->send(substr $bytes, 0, 188 * 8, '');
+            TSCast::Reader::pump(0, sub { 0 }, @v);
+        }
+
+        TSCast::Reader::pump(5, sub { !grep { !$_->{bytes} } @v }, @v);
     }
 
     is($p->finish->status, 204, "$name is published");
@@ -234,6 +239,39 @@ my @h264 = ('-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p',
 
 compare('mp3', encode('mp3', 4, @h264, '-c:a', 'libmp3lame'), 'v', 'a')
     if $encoders =~ /libmp3lame/;
+
+# one connection, two encodes: the picture grows in mid-stream
+
+{
+    my @parts = (encode('small', 2, @h264, '-c:a', 'aac'),
+                 encode('large', 2, @h264, '-s', '640x360', '-c:a', 'aac',
+                        '-mpegts_flags', '+initial_discontinuity'));
+
+    my ($body) = play('resize', @parts);
+
+    my @want = map { pictures($_) } @parts;
+    my @got = pictures(spew("$dir/resize.flv", $body));
+    my %sizes = map { (split)[0] => 1 } @got;
+
+    is(join(' ', sort { $a <=> $b } keys %sizes),
+       join(' ', 320 * 180 * 3 / 2, 640 * 360 * 3 / 2),
+       'resize: pictures of both sizes');
+    is_deeply(\@got, \@want, 'resize: the same as the encoders have made');
+}
+
+
+# size in bytes and checksum of each picture, as large as it is
+
+sub pictures {
+    my ($file) = @_;
+
+    return map { join ' ', (split /,\s*/)[4, 5] }
+           grep { !/^#/ }
+           split /\n/, said('ffmpeg', '-v', 'error', '-i', $file, '-map',
+                            '0:v:0', '-autoscale', 0, '-fps_mode',
+                            'passthrough', '-f', 'framemd5', '-');
+}
+
 
 # rates and channels
 

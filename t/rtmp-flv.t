@@ -332,6 +332,52 @@ sub viewer {
 }
 
 
+# the picture changes its size within a session
+
+{
+    my @small = TSCast::FLV::make("$dir/small.flv", '-f', 'lavfi', '-i',
+                                  'testsrc2=size=192x160:rate=25', '-t', 1,
+                                  @TSCast::RTMPDoor::X264);
+    my $p = $door->publisher('resize');
+
+    $p->tags(@opening);
+    ok($ngx->wait_log(qr{"live/resize" is published}), 'a stream begins');
+
+    my $v = viewer('resize');
+
+    $p->tags(@media);
+    ok(until_tags(1, $v), 'and is seen');
+    $p->tags(later($length, grep { $_->{type} == $TSCast::FLV::VIDEO }
+                            @small));
+
+    my $n = @media + grep { is_media($_) } @small;
+
+    ok(until_tags($n, $v), 'in another size as well');
+    is($v->faults, '', 'without a fault');
+    $ngx->write_file('resize.flv', $v->{body});
+
+    is_deeply([pictures("$dir/resize.flv")],
+              [pictures("$dir/av.flv"), pictures("$dir/small.flv")],
+              'decoders see both');
+    $p->finish;
+    $v->close;
+}
+
+
+# size in bytes and checksum of each picture, as large as it is
+
+sub pictures {
+    my ($file) = @_;
+
+    return map { join ' ', (split /,\s*/)[4, 5] }
+           grep { !/^#/ }
+           split /\n/, TSCast::Compare::said('ffmpeg', '-v', 'error', '-i',
+                            $file, '-map', '0:v:0', '-autoscale', 0,
+                            '-fps_mode', 'passthrough', '-f', 'framemd5',
+                            '-');
+}
+
+
 # HEVC by Enhanced RTMP
 
 SKIP: {

@@ -820,7 +820,7 @@ ngx_tscast_remux_turn(ngx_tscast_publisher_t *pub, uint64_t time)
 
     now = clock->set ? clock->out + ngx_tscast_ts_elapsed(clock->in, time * 90)
                      : (int64_t) time * 90;
-    audio = ngx_max(now, r->work->clocks[1].out);
+    audio = ngx_max(now, r->work->last[1]);
 
     r->shift = (uint32_t) ((now + 45) / 90 - time);
 

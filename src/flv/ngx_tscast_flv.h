@@ -159,6 +159,8 @@ typedef struct {
     uint64_t                  lost;           /* frames that no tag was made
                                                  of */
     ngx_tscast_flv_clock_t    clocks[2];      /* of video and audio */
+    int64_t                   last[2];        /* times of their newest tags,
+                                                 which never go back */
 
     ngx_tscast_ts_pes_t       video;
     ngx_tscast_flv_sets_t     sets;

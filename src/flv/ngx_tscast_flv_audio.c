@@ -154,6 +154,9 @@ ngx_tscast_flv_audio_time(ngx_tscast_flv_remux_t *m, ngx_uint_t rate)
 
     time = m->frame_time + (int64_t) (m->samples * 90000 / rate);
 
+    time = ngx_max(time, m->last[1]);
+    m->last[1] = time;
+
     return (uint32_t) ((time + 45) / 90);
 }
 

@@ -103,6 +103,9 @@ ngx_tscast_flv_video_unit(void *data, ngx_tscast_ts_unit_t *unit)
         pts += ngx_tscast_ts_elapsed(unit->dts, unit->pts);
     }
 
+    dts = ngx_max(dts, m->last[0]);
+    m->last[0] = dts;
+
     time = (uint32_t) ((dts + 45) / 90);
 
     if (pic.changed) {
