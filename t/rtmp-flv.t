@@ -170,7 +170,7 @@ sub viewer {
                . "\0\0\x09";
     $meta =~ s/A0{8}/pack 'C d>', 0, 123/e;
 
-    $p->send($TSCast::FLV::SCRIPT, 0, $meta);
+    $p->relayed(0, $meta);
     $p->tags(later($length, @media));
     ok(until_tags(2 * @media + 1, @v), 'it goes on');
 
@@ -187,6 +187,30 @@ sub viewer {
 
     $p->finish;
     $_->close for @v, $late;
+}
+
+
+# metadata that is none, or too long, is left out
+
+{
+    my $p = $door->publisher('metadata');
+
+    $p->relayed(0, "\x02\0\x0aonTextData\x02\0\4text");
+    $p->send($TSCast::FLV::SCRIPT, 0, "\x02\0\x0aonMetaData\x08\0\0\0\1\0\4long"
+             . "\x02\x10\0" . 'x' x 4096 . "\0\0\x09");
+    ok($ngx->wait_log(qr/metadata of 4\d+ bytes is left out/), 'too long');
+
+    $p->tags(grep { $_->{type} != $TSCast::FLV::SCRIPT } @opening);
+    ok($ngx->wait_log(qr{"live/metadata" is published}), 'a stream begins');
+
+    my $v = viewer('metadata');
+
+    $p->tags(@media);
+    ok(until_tags(scalar @media, $v), 'it is seen');
+    is($v->{check}->opening, 'video= audio= video!', 'without metadata');
+    is($v->faults, '', 'and without a fault');
+    $p->finish;
+    $v->close;
 }
 
 

@@ -37,12 +37,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static ngx_int_t fuzz_rtmp_write(void *data, u_char *p, size_t n);
 static void fuzz_rtmp_message(ngx_uint_t kind, uint32_t timestamp, u_char *p,
     size_t len);
+static void fuzz_rtmp_tag(void *data, ngx_tscast_flv_tag_t *tag,
+    uint64_t time);
 
 
 static ngx_tscast_flv_ts_t     fuzz_rtmp_ts;
 static ngx_tscast_ts_parser_t  fuzz_rtmp_parser;
 static uint64_t                fuzz_rtmp_offset;
 static uint64_t                fuzz_rtmp_pcr;
+static ngx_tscast_flv_tag_t    fuzz_rtmp_taken;
 
 
 int
@@ -57,6 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     fuzz_rtmp_ts.mux.write = fuzz_rtmp_write;
+    fuzz_rtmp_ts.tag = fuzz_rtmp_tag;
     fuzz_rtmp_offset = 0;
     fuzz_rtmp_pcr = 0;
     timestamp = (uint32_t) data[0] << 24 | data[0];
@@ -119,6 +123,8 @@ fuzz_rtmp_message(ngx_uint_t kind, uint32_t timestamp, u_char *p, size_t len)
         return;
     }
 
+    ngx_memzero(&fuzz_rtmp_taken, sizeof(ngx_tscast_flv_tag_t));
+
     rc = ngx_tscast_flv_ts_message(&fuzz_rtmp_ts,
                                    kind ? NGX_TSCAST_FLV_VIDEO
                                         : NGX_TSCAST_FLV_AUDIO,
@@ -127,9 +133,13 @@ fuzz_rtmp_message(ngx_uint_t kind, uint32_t timestamp, u_char *p, size_t len)
     switch (rc) {
 
     case NGX_OK:
+        fuzz_rtmp_check(fuzz_rtmp_taken.data == NULL
+                        || (fuzz_rtmp_taken.data == p
+                            && fuzz_rtmp_taken.len == len));
         break;
 
     case NGX_DECLINED:
+        fuzz_rtmp_check(fuzz_rtmp_taken.data == NULL);
         fuzz_rtmp_check(fuzz_rtmp_ts.reason <= NGX_TSCAST_FLV_TOO_LONG);
         break;
 
@@ -144,6 +154,20 @@ fuzz_rtmp_message(ngx_uint_t kind, uint32_t timestamp, u_char *p, size_t len)
 
     fuzz_rtmp_check(fuzz_rtmp_ts.mux.left == 0);
     fuzz_rtmp_check(fuzz_rtmp_ts.mux.npackets == 0);
+}
+
+
+/* once for each message, before its packets */
+
+static void
+fuzz_rtmp_tag(void *data, ngx_tscast_flv_tag_t *tag, uint64_t time)
+{
+    fuzz_rtmp_check(fuzz_rtmp_taken.data == NULL);
+    fuzz_rtmp_check(!tag->key || !tag->config);
+    fuzz_rtmp_check(tag->type != NGX_TSCAST_FLV_VIDEO || !tag->key
+                    || fuzz_rtmp_ts.key);
+
+    fuzz_rtmp_taken = *tag;
 }
 
 

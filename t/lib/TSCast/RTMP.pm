@@ -132,6 +132,15 @@ sub send {
 }
 
 
+# metadata as servers send it on
+
+sub relayed {
+    my ($self, $time, $body) = @_;
+
+    return $self->_message(6, 18, $time, 1, $body);
+}
+
+
 sub close_stream {
     my ($self) = @_;
 
