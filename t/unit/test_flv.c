@@ -218,6 +218,60 @@ test_nal(void **state)
 }
 
 
+/* by libx264, 640x360 at 25/s, and libx265, Main 10, 322x242 at 24000/1001 */
+
+static void
+test_sps(void **state)
+{
+    size_t             len;
+    ngx_tscast_sps_t   sps;
+
+    static u_char  h264[] = {
+        0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44,
+        0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xc8, 0x3c,
+        0x58, 0xba, 0x80
+    };
+
+    static u_char  hevc[] = {
+        0x42, 0x01, 0x02, 0x02, 0x20, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00,
+        0x00, 0x03, 0x00, 0x00, 0x03, 0x00, 0x3c, 0x00, 0x00, 0xa0, 0x0a,
+        0x48, 0x0f, 0x9c, 0x92, 0x36, 0x59, 0x59, 0x4a, 0xcb, 0x24, 0x9c,
+        0xaf, 0x01, 0x68, 0x08, 0x00, 0x00, 0x1f, 0x48, 0x00, 0x02, 0xee,
+        0x00, 0x40
+    };
+
+    assert_int_equal(ngx_tscast_sps_h264(&sps, h264, sizeof(h264)), NGX_OK);
+    assert_int_equal(sps.whole, 1);
+    assert_int_equal(sps.frames, 25 * sps.seconds);
+
+    assert_int_equal(ngx_tscast_sps_hevc(&sps, hevc, sizeof(hevc)), NGX_OK);
+    assert_int_equal(sps.whole, 1);
+    assert_int_equal(sps.width, 322);
+    assert_int_equal(sps.height, 242);
+    assert_int_equal(sps.profile, 2);
+    assert_int_equal(sps.luma_depth, 10);
+    assert_int_equal(sps.chroma_depth, 10);
+    assert_memory_equal(sps.ptl, "\2\x20\0\0\0\x90\0\0\0\0\0\x3c", 12);
+
+    /* the size is known before the set ends, and then the set is not whole */
+
+    for (len = 12; len < sizeof(h264) - 5; len++) {
+        assert_int_equal(ngx_tscast_sps_h264(&sps, h264, len), NGX_OK);
+        assert_int_equal(sps.whole, 0);
+        assert_int_equal(sps.width, 640);
+        assert_int_equal(sps.height, 360);
+    }
+
+    /* a start code is its end */
+
+    h264[12] = 0x00;
+    h264[13] = 0x01;
+
+    assert_int_equal(ngx_tscast_sps_h264(&sps, h264, sizeof(h264)), NGX_OK);
+    assert_int_equal(sps.whole, 0);
+}
+
+
 static void
 test_avc(void **state)
 {
@@ -567,6 +621,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup(test_pes, setup),
         cmocka_unit_test(test_nal),
+        cmocka_unit_test(test_sps),
         cmocka_unit_test(test_avc),
         cmocka_unit_test(test_sets_are_bounded),
         cmocka_unit_test(test_frames),
