@@ -15,20 +15,20 @@
 #include <ngx_tscast_flv.h>
 
 
-#define NGX_TSCAST_FLV_ID_AVC      7
-#define NGX_TSCAST_FLV_ID_MP3     2
-#define NGX_TSCAST_FLV_ID_EX      9
-#define NGX_TSCAST_FLV_ID_AAC     10
-#define NGX_TSCAST_FLV_ID_MP3_8K  14
+#define NGX_TSCAST_FLV_ID_AVC       7
+#define NGX_TSCAST_FLV_ID_MP3       2
+#define NGX_TSCAST_FLV_ID_EX        9
+#define NGX_TSCAST_FLV_ID_AAC       10
+#define NGX_TSCAST_FLV_ID_MP3_8K    14
 
-#define NGX_TSCAST_FLV_ID_HVC1           0x68766331    /* "hvc1" */
-#define NGX_TSCAST_FLV_ID_OPUS        0x4f707573    /* "Opus" */
+#define NGX_TSCAST_FLV_ID_HVC1      0x68766331    /* "hvc1" */
+#define NGX_TSCAST_FLV_ID_OPUS      0x4f707573    /* "Opus" */
 
-#define NGX_TSCAST_FLV_AMF_NUMBER     0x00
-#define NGX_TSCAST_FLV_AMF_BOOLEAN    0x01
-#define NGX_TSCAST_FLV_AMF_STRING     0x02
-#define NGX_TSCAST_FLV_AMF_ARRAY      0x08
-#define NGX_TSCAST_FLV_AMF_END        0x09
+#define NGX_TSCAST_FLV_AMF_NUMBER   0x00
+#define NGX_TSCAST_FLV_AMF_BOOLEAN  0x01
+#define NGX_TSCAST_FLV_AMF_STRING   0x02
+#define NGX_TSCAST_FLV_AMF_ARRAY    0x08
+#define NGX_TSCAST_FLV_AMF_END      0x09
 
 
 static ngx_uint_t ngx_tscast_flv_mp3_index(ngx_uint_t rate);
