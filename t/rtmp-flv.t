@@ -133,6 +133,18 @@ sub viewer {
 }
 
 
+# the tag that viewers can begin with, and when they have, the others
+
+sub see {
+    my ($p, $viewers, @tags) = @_;
+
+    $p->tags(shift @tags);
+    until_tags(1, @$viewers);
+
+    return $p->tags(@tags);
+}
+
+
 # a stream that has just begun: all of it, on each worker
 
 {
@@ -146,7 +158,7 @@ sub viewer {
                          sock => $ngx->connect_to_worker(
                                      ($ngx->workers)[$_ >> 1])) } 0 .. 3;
 
-    $p->tags(@media, $end);
+    see($p, \@v, @media, $end);
     ok(until_tags(@media + 1, @v), 'four viewers see all of it');
 
     for my $n (0 .. 3) {
@@ -205,12 +217,46 @@ sub viewer {
 
     my $v = viewer('metadata');
 
-    $p->tags(@media);
+    see($p, [$v], @media);
     ok(until_tags(scalar @media, $v), 'it is seen');
     is($v->{check}->opening, 'video= audio= video!', 'without metadata');
     is($v->faults, '', 'and without a fault');
     $p->finish;
     $v->close;
+}
+
+
+# audio that metadata promises, and that does not come
+
+{
+    my @video = kind($TSCast::FLV::VIDEO, @media);
+    my $p = $door->publisher('promise');
+    my $rounds = 0;
+
+    $p->tags(grep { $_->{type} != $TSCast::FLV::AUDIO } @opening);
+    ok($ngx->wait_log(qr{"live/promise" is published}), 'a stream begins');
+
+    my $v = viewer('promise');
+
+    ok(TSCast::Net::until_true(8, sub {
+        $p->tags(later($length * $rounds++, @video));
+
+        return TSCast::Reader::pump(0.1, sub { $v->{check}{last}{9} }, $v);
+    }), 'is seen all the same');
+
+    $p->tags(later($length * $rounds++, @video)) for 1, 2;
+    is($v->{check}->opening, 'meta video= video!', 'without audio');
+
+    # after three seconds it is not waited for
+
+    my $late = viewer('promise');
+
+    ok(TSCast::Reader::pump(5, sub { $late->{check}{last}{9} }, $late),
+       'a late viewer');
+    is($late->{check}{flags}, 1, 'is told of video alone');
+    is($_->faults, '', 'without a fault') for $v, $late;
+    $p->finish;
+    $_->close for $v, $late;
 }
 
 
@@ -369,8 +415,7 @@ sub viewer {
 
     my $v = viewer('resize');
 
-    $p->tags(@media);
-    ok(until_tags(1, $v), 'and is seen');
+    see($p, [$v], @media);
     $p->tags(later($length, grep { $_->{type} == $TSCast::FLV::VIDEO }
                             @small));
 
@@ -422,7 +467,7 @@ SKIP: {
 
     my $v = viewer('hevc');
 
-    $p->tags(@frames);
+    see($p, [$v], @frames);
     ok(until_tags(scalar @frames, $v), 'and seen');
 
     my @got = got($v);
@@ -451,7 +496,7 @@ SKIP: {
 
     my $v = viewer('mp3');
 
-    $p->tags(@frames);
+    see($p, [$v], @frames);
     ok(until_tags(scalar @frames, $v), 'and seen');
 
     my @got = words(-$LEAD, kind($TSCast::FLV::AUDIO, got($v)));
@@ -474,7 +519,7 @@ SKIP: {
 
     my $v = viewer('jumps');
 
-    $p->tags(later(500_000, @media));
+    see($p, [$v], later(500_000, @media));
     $p->send($TSCast::FLV::VIDEO, 500_000, "\x27\1\0\0\0\0\0\xff\xff\0");
     $p->tags(@media);
     ok(until_tags(2 * @media, $v), 'its clock jumps back');
@@ -502,8 +547,8 @@ SKIP: {
 
     my $v = viewer('long');
 
-    $p->tags(@media, later($length, @media));
-    ok(until_tags(@media + 20, $v), 'it is seen');
+    $p->tags(@media);
+    ok(until_tags(20, $v), 'it is seen');
     is($v->faults, '', 'without a fault');
     like($ngx->error_log, qr{sequence header are too long for FLV of "live/lo},
          'and the error log tells');
@@ -522,7 +567,7 @@ SKIP: {
 
     my $old = viewer('reload');
 
-    $p->tags(@media);
+    see($p, [$old], @media);
     ok(until_tags(scalar @media, $old), 'before the reload');
     $ngx->reload;
 
@@ -530,7 +575,7 @@ SKIP: {
 
     $p->tags(later($length, @media));
     ok(until_tags(2 * @media, $old), 'and after it');
-    ok(until_tags(scalar @media, $young), 'a new worker has it too');
+    ok(until_tags(20, $young), 'a new worker has it too');
 
     is_deeply([words(-$LEAD, grep { is_media($_) } got($old))],
               [words(0, @media, later($length, @media))],

@@ -290,6 +290,8 @@ ngx_tscast_remux_start(ngx_tscast_publisher_t *pub)
                    "flv of \"%V\" begins", &pub->stream->sn.str);
 
     if (buf == NULL) {
+        r->video = (pub->flv->video != 0);
+        r->audio = (pub->flv->audio != 0);
         return;
     }
 
