@@ -245,6 +245,8 @@ ngx_tscast_publisher_prime(ngx_tscast_publisher_t *pub,
     pub->feed->follows = follows;
 
     ngx_tscast_facts_write(pub->feed, &pub->parser.tables, NULL, 0);
+    ngx_tscast_ts_health_tables(&pub->health, &pub->parser);
+    ngx_tscast_remux_tables(pub);
 
     if (pub->parser.tables.npids == tables->npids
         && ngx_memcmp(pub->parser.tables.pids, tables->pids,
