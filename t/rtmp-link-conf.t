@@ -34,6 +34,8 @@ my ($rc, $said) = check(<<'END_OF_CONF', $server);
     push live/a rtmp://127.0.0.1/app/a;
     push live/* rtmp://[::1]:1936/app/instance/$name?key=a/b&as=$name;
     push live/c rtmp://127.0.0.1/$name/$name reconnect=1s..2s timeout=5s;
+    pull live/d rtmp://127.0.0.1/app/a;
+    pull live/e-* rtmp://127.0.0.1/app/$name on_demand linger=0 wait=1s;
 END_OF_CONF
 
 is($rc, 0, 'all that there is') or diag $said;
@@ -47,6 +49,8 @@ my @bad = (
     ['push live/a rtmp://me@127.0.0.1/app/a;', 'rtmp:// has no user'],
     ['push live/a rtmp://127.0.0.1/app/a ttl=1;', 'invalid parameter "ttl=1"'],
     ['push live/a rtmp://127.0.0.1/app/$app;', 'only the variable \$name'],
+    ['pull live/* rtmp://127.0.0.1/app/$name;', 'needs "on_demand"'],
+    ['pull live/a rtmp://127.0.0.1/app;', 'no application and stream in'],
     ['push live/a rtmp://example.com/app/a;', 'no resolver in tscast'],
 );
 

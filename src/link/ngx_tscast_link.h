@@ -32,7 +32,7 @@
 #define NGX_TSCAST_SCHEME_PULL      0x02
 #define NGX_TSCAST_SCHEME_PATH      0x04    /* URLs may have a path */
 #define NGX_TSCAST_SCHEME_DATAGRAM  0x08    /* and have no order */
-#define NGX_TSCAST_SCHEME_FLV       0x10    /* a push takes tags */
+#define NGX_TSCAST_SCHEME_FLV       0x10    /* tags, not packets */
 
 /* bytes read at a time, of all links of a worker in turn */
 #define NGX_TSCAST_LINK_BUFFER      65536

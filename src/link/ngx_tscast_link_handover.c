@@ -127,11 +127,18 @@ ngx_tscast_link_handover_get(ngx_tscast_link_t *link)
 static uint64_t
 ngx_tscast_link_handover_id(u_char *packet)
 {
+    u_char    buf[NGX_TSCAST_TS_PACKET];
     uint64_t  id;
 
-    id = ngx_crc32_long(packet, NGX_TSCAST_TS_PACKET);
+    ngx_memcpy(buf, packet, NGX_TSCAST_TS_PACKET);
 
-    return id << 32 | ngx_murmur_hash2(packet, NGX_TSCAST_TS_PACKET);
+    /* not the continuity_counter, which may be of this node's making */
+
+    buf[3] &= 0xf0;
+
+    id = ngx_crc32_long(buf, NGX_TSCAST_TS_PACKET);
+
+    return id << 32 | ngx_murmur_hash2(buf, NGX_TSCAST_TS_PACKET);
 }
 
 
@@ -406,8 +413,12 @@ ngx_tscast_link_handover_take(ngx_tscast_link_t *link)
     }
 
     h->stop = rec->stop;
-    h->last = rec->last;
     h->since = ngx_current_msec;
+
+    /* packets that are made here do not count on from those of another */
+
+    h->last = (link->conf->scheme->flags & NGX_TSCAST_SCHEME_FLV) ? 0
+                                                                  : rec->last;
 
     rec->offer = 0;
     rec->stop = 0;

@@ -54,5 +54,9 @@ char *ngx_rtmp_tscast_name_compile(ngx_conf_t *cf, ngx_str_t *value,
 void ngx_rtmp_tscast_name(ngx_rtmp_session_t *s, ngx_array_t *parts,
     u_char *buf, ngx_str_t *name);
 
+/* a message in one piece, until the next one; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_rtmp_tscast_gather(ngx_rtmp_session_t *s, ngx_chain_t *in,
+    ngx_str_t *message);
+
 
 #endif /* _NGX_RTMP_TSCAST_H_INCLUDED_ */

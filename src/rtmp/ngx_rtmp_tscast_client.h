@@ -53,6 +53,9 @@ typedef struct {
 } ngx_rtmp_tscast_push_t;
 
 
+typedef struct ngx_rtmp_tscast_pull_s  ngx_rtmp_tscast_pull_t;
+
+
 typedef struct {
     ngx_tscast_link_t       *link;        /* NULL: it has gone on */
     ngx_rtmp_session_t      *session;
@@ -70,6 +73,7 @@ typedef struct {
     ngx_chain_t             *message;     /* that is being made */
 
     ngx_rtmp_tscast_push_t   push;
+    ngx_rtmp_tscast_pull_t  *pull;        /* NULL: it does not play yet */
 } ngx_rtmp_tscast_client_t;
 
 
@@ -95,14 +99,18 @@ void ngx_rtmp_tscast_client_run(ngx_rtmp_tscast_client_t *client);
 
 /* ngx_rtmp_tscast_command.c */
 
-/* what was asked of the peer last, by phase */
-extern const char  *ngx_rtmp_tscast_phases[];
+/* what was asked of the peer last */
+const char *ngx_rtmp_tscast_command_asked(ngx_rtmp_tscast_client_t *client);
 
 ngx_int_t ngx_rtmp_tscast_command_connect(ngx_rtmp_tscast_client_t *client);
 
 /* NGX_DONE, or NGX_ERROR when the link has gone on */
 ngx_int_t ngx_rtmp_tscast_command_read(ngx_rtmp_tscast_client_t *client,
     ngx_chain_t *in);
+
+/* is it metadata of a stream? */
+ngx_uint_t ngx_rtmp_tscast_command_metadata(
+    ngx_rtmp_tscast_client_t *client, ngx_chain_t *in);
 
 /* the stream ends, the connection stays */
 ngx_int_t ngx_rtmp_tscast_command_end(ngx_rtmp_tscast_client_t *client);
@@ -133,6 +141,14 @@ void ngx_rtmp_tscast_push_drained(ngx_tscast_link_t *link);
 
 /* the connection has taken bytes */
 void ngx_rtmp_tscast_push_write(ngx_rtmp_tscast_client_t *client);
+
+/* ngx_rtmp_tscast_pull.c */
+
+/* NGX_DONE, or NGX_ERROR: for the latter, when the link has gone on */
+ngx_int_t ngx_rtmp_tscast_pull_start(ngx_rtmp_tscast_client_t *client);
+ngx_int_t ngx_rtmp_tscast_pull_media(ngx_rtmp_tscast_client_t *client,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
+void ngx_rtmp_tscast_pull_close(ngx_rtmp_tscast_client_t *client);
 
 
 #endif /* _NGX_RTMP_TSCAST_CLIENT_H_INCLUDED_ */

@@ -28,6 +28,10 @@ static ngx_int_t ngx_rtmp_tscast_client_gone(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_int_t ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
+static ngx_int_t ngx_rtmp_tscast_client_media(ngx_rtmp_session_t *s,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
+static ngx_int_t ngx_rtmp_tscast_client_user(ngx_rtmp_session_t *s,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_int_t ngx_rtmp_tscast_client_chunks(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
 static void ngx_rtmp_tscast_client_read(ngx_event_t *rev);
@@ -45,6 +49,9 @@ static ngx_rtmp_tscast_client_event_t  ngx_rtmp_tscast_client_events[] = {
     { NGX_RTMP_HANDSHAKE_DONE, ngx_rtmp_tscast_client_shaken },
     { NGX_RTMP_DISCONNECT, ngx_rtmp_tscast_client_gone },
     { NGX_RTMP_MSG_CHUNK_SIZE, ngx_rtmp_tscast_client_chunks },
+    { NGX_RTMP_MSG_USER, ngx_rtmp_tscast_client_user },
+    { NGX_RTMP_MSG_AUDIO, ngx_rtmp_tscast_client_media },
+    { NGX_RTMP_MSG_VIDEO, ngx_rtmp_tscast_client_media },
     { NGX_RTMP_MSG_AMF_CMD, ngx_rtmp_tscast_client_command },
     { NGX_RTMP_MSG_AMF_META, ngx_rtmp_tscast_client_command },
     { NGX_RTMP_MSG_AMF_SHARED, ngx_rtmp_tscast_client_command },
@@ -207,6 +214,7 @@ ngx_rtmp_tscast_client_close(ngx_tscast_link_t *link)
     client->link = NULL;
     link->peer.connection = NULL;
 
+    ngx_rtmp_tscast_pull_close(client);
     ngx_rtmp_tscast_message_free(client);
 
     ngx_rtmp_finalize_session(client->session);
@@ -261,16 +269,22 @@ ngx_rtmp_tscast_client_gone(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     } else if (c->read->error || c->write->error) {
         ngx_tscast_link_fail(link, 0, "the connection is broken");
 
+    } else if (c->timedout) {
+        ngx_tscast_link_fail(link, NGX_ETIMEDOUT, "no answer");
+
     } else if (!c->read->eof) {
         ngx_tscast_link_fail(link, 0, "this is no RTMP");
 
-    } else if (client->phase == NGX_RTMP_TSCAST_RUNNING) {
+    } else if (link->up && link->conf->push) {
         ngx_tscast_link_fail(link, 0, "the peer has closed the connection");
+
+    } else if (link->up) {
+        ngx_tscast_link_pull_end(link, "the peer has closed the connection");
 
     } else {
         ngx_tscast_link_fail(link, 0, "the peer has closed the connection, "
                              "asked for %s",
-                             ngx_rtmp_tscast_phases[client->phase]);
+                             ngx_rtmp_tscast_command_asked(client));
     }
 
     return NGX_OK;
@@ -308,9 +322,73 @@ ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     case NGX_RTMP_MSG_AMF_CMD:
         return ngx_rtmp_tscast_command_read(client, in);
 
+    case NGX_RTMP_MSG_AMF_META:
+
+        if (!client->link->conf->push
+            && ngx_rtmp_tscast_command_metadata(client, in))
+        {
+            /* for the codec module of nginx-rtmp */
+            return NGX_OK;
+        }
+
+        /* fall through */
+
     default:
         return NGX_DONE;
     }
+}
+
+
+static ngx_int_t
+ngx_rtmp_tscast_client_media(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
+    ngx_chain_t *in)
+{
+    ngx_rtmp_tscast_client_t  *client;
+
+    client = ngx_rtmp_tscast_client_get(s);
+
+    if (client == NULL) {
+        return NGX_OK;
+    }
+
+    if (client->link == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_rtmp_tscast_pull_media(client, h, in);
+}
+
+
+/* 7.1.7: the stream that is pulled has ended */
+
+static ngx_int_t
+ngx_rtmp_tscast_client_user(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
+    ngx_chain_t *in)
+{
+    u_char                    *p;
+    ngx_rtmp_tscast_client_t  *client;
+
+    client = ngx_rtmp_tscast_client_get(s);
+
+    if (client == NULL) {
+        return NGX_OK;
+    }
+
+    if (client->link == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = in->buf->pos;
+
+    if (in->buf->last - p < 2 || (p[0] << 8 | p[1]) != NGX_RTMP_USER_STREAM_EOF
+        || client->pull == NULL || !client->link->up)
+    {
+        return NGX_OK;
+    }
+
+    ngx_tscast_link_pull_end(client->link, "the stream has ended");
+
+    return NGX_ERROR;
 }
 
 

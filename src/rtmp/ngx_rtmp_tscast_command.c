@@ -13,6 +13,8 @@
  *     publish  -->   <-- onStatus NetStream.Publish.Start
  *     media    -->
  *     FCUnpublish, deleteStream  -->
+ *
+ * A pull says play instead of publish, and nothing before and after it.
  */
 
 
@@ -55,6 +57,8 @@ static ngx_int_t ngx_rtmp_tscast_command_create(
     ngx_rtmp_tscast_client_t *client);
 static ngx_int_t ngx_rtmp_tscast_command_publish(
     ngx_rtmp_tscast_client_t *client);
+static ngx_int_t ngx_rtmp_tscast_command_play(
+    ngx_rtmp_tscast_client_t *client);
 static void ngx_rtmp_tscast_command_parse(ngx_rtmp_tscast_client_t *client,
     ngx_chain_t *in);
 static void ngx_rtmp_tscast_command_clean(u_char *p);
@@ -62,12 +66,19 @@ static ngx_int_t ngx_rtmp_tscast_command_result(
     ngx_rtmp_tscast_client_t *client);
 static ngx_int_t ngx_rtmp_tscast_command_status(
     ngx_rtmp_tscast_client_t *client);
+static ngx_int_t ngx_rtmp_tscast_command_play_status(
+    ngx_rtmp_tscast_client_t *client);
 static ngx_int_t ngx_rtmp_tscast_command_refused(
-    ngx_rtmp_tscast_client_t *client, ngx_uint_t phase);
+    ngx_rtmp_tscast_client_t *client);
 
 
-const char  *ngx_rtmp_tscast_phases[] = {
-    "a handshake", "connect", "createStream", "publish", "nothing"
+/* codes of NetStream after which a pull has nothing to wait for */
+
+static char  *ngx_rtmp_tscast_ends[] = {
+    "NetStream.Play.Stop",
+    "NetStream.Play.Complete",
+    "NetStream.Play.UnpublishNotify",
+    NULL
 };
 
 
@@ -197,12 +208,13 @@ ngx_rtmp_tscast_command_create(ngx_rtmp_tscast_client_t *client)
 
     /* as encoders do: there are servers that want it */
 
-    if (ngx_rtmp_tscast_command_on_name(client, "releaseStream",
-                                        NGX_RTMP_TSCAST_NO_ANSWER)
-        != NGX_OK
-        || ngx_rtmp_tscast_command_on_name(client, "FCPublish",
-                                           NGX_RTMP_TSCAST_NO_ANSWER)
-           != NGX_OK)
+    if (client->link->conf->push
+        && (ngx_rtmp_tscast_command_on_name(client, "releaseStream",
+                                            NGX_RTMP_TSCAST_NO_ANSWER)
+            != NGX_OK
+            || ngx_rtmp_tscast_command_on_name(client, "FCPublish",
+                                               NGX_RTMP_TSCAST_NO_ANSWER)
+               != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -223,10 +235,38 @@ ngx_rtmp_tscast_command_publish(ngx_rtmp_tscast_client_t *client)
     elts[0].data = client->name.data;
     elts[0].len = client->name.len;
 
-    client->phase = NGX_RTMP_TSCAST_START;
-
     return ngx_rtmp_tscast_command_send(client, "publish", client->phase,
                                         client->msid, elts, 2);
+}
+
+
+/* live, and nothing else: 7.2.2.1 */
+
+static ngx_int_t
+ngx_rtmp_tscast_command_play(ngx_rtmp_tscast_client_t *client)
+{
+    ngx_rtmp_session_t  *s;
+
+    static double  start = -1000;
+
+    ngx_rtmp_amf_elt_t  elts[] = {
+        { NGX_RTMP_AMF_STRING, ngx_null_string, NULL, 0 },
+        { NGX_RTMP_AMF_NUMBER, ngx_null_string, &start, 0 }
+    };
+
+    s = client->session;
+
+    elts[0].data = client->name.data;
+    elts[0].len = client->name.len;
+
+    if (ngx_rtmp_tscast_command_send(client, "play", client->phase,
+                                     client->msid, elts, 2)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_rtmp_send_set_buflen(s, client->msid, s->buflen);
 }
 
 
@@ -272,7 +312,7 @@ ngx_rtmp_tscast_command_read(ngx_rtmp_tscast_client_t *client, ngx_chain_t *in)
     } else if (ngx_strcmp(a->name, "_error") == 0) {
 
         if (a->number == client->phase) {
-            rc = ngx_rtmp_tscast_command_refused(client, client->phase);
+            rc = ngx_rtmp_tscast_command_refused(client);
         }
 
     } else if (ngx_strcmp(a->name, "onStatus") == 0) {
@@ -391,8 +431,10 @@ ngx_rtmp_tscast_command_result(ngx_rtmp_tscast_client_t *client)
         }
 
         client->msid = (uint32_t) a->stream;
+        client->phase = NGX_RTMP_TSCAST_START;
 
-        rc = ngx_rtmp_tscast_command_publish(client);
+        rc = client->link->conf->push ? ngx_rtmp_tscast_command_publish(client)
+                                      : ngx_rtmp_tscast_command_play(client);
         break;
 
     default:
@@ -411,8 +453,11 @@ ngx_rtmp_tscast_command_status(ngx_rtmp_tscast_client_t *client)
     a = &ngx_rtmp_tscast_answer;
 
     if (ngx_strcmp(a->level, "error") == 0) {
-        return ngx_rtmp_tscast_command_refused(client,
-                           ngx_min(client->phase, NGX_RTMP_TSCAST_START));
+        return ngx_rtmp_tscast_command_refused(client);
+    }
+
+    if (!client->link->conf->push) {
+        return ngx_rtmp_tscast_command_play_status(client);
     }
 
     if (client->link->drained
@@ -433,16 +478,86 @@ ngx_rtmp_tscast_command_status(ngx_rtmp_tscast_client_t *client)
 
 
 static ngx_int_t
-ngx_rtmp_tscast_command_refused(ngx_rtmp_tscast_client_t *client,
-    ngx_uint_t phase)
+ngx_rtmp_tscast_command_play_status(ngx_rtmp_tscast_client_t *client)
+{
+    char  **code;
+
+    if (client->phase == NGX_RTMP_TSCAST_START
+        && ngx_strcmp(ngx_rtmp_tscast_answer.code, "NetStream.Play.Start")
+           == 0)
+    {
+        return ngx_rtmp_tscast_pull_start(client);
+    }
+
+    if (!client->link->up) {
+        return NGX_DONE;
+    }
+
+    for (code = ngx_rtmp_tscast_ends; *code; code++) {
+
+        if (ngx_strcmp(ngx_rtmp_tscast_answer.code, *code) == 0) {
+            ngx_tscast_link_pull_end(client->link, "the stream has ended");
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_rtmp_tscast_command_refused(ngx_rtmp_tscast_client_t *client)
 {
     ngx_rtmp_tscast_answer_t  *a;
 
     a = &ngx_rtmp_tscast_answer;
 
+    if (ngx_strcmp(a->code, "NetStream.Play.StreamNotFound") == 0) {
+        client->link->absent = 1;
+    }
+
     ngx_tscast_link_fail(client->link, 0, "%s is refused: %s \"%s\"",
-                         ngx_rtmp_tscast_phases[phase],
+                         ngx_rtmp_tscast_command_asked(client),
                          a->code[0] ? a->code : (u_char *) "no code", a->text);
 
     return NGX_ERROR;
+}
+
+
+const char *
+ngx_rtmp_tscast_command_asked(ngx_rtmp_tscast_client_t *client)
+{
+    switch (client->phase) {
+
+    case NGX_RTMP_TSCAST_HANDSHAKE:
+        return "a handshake";
+
+    case NGX_RTMP_TSCAST_CONNECT:
+        return "connect";
+
+    case NGX_RTMP_TSCAST_CREATE:
+        return "createStream";
+
+    default:
+        return client->link->conf->push ? "publish" : "play";
+    }
+}
+
+
+ngx_uint_t
+ngx_rtmp_tscast_command_metadata(ngx_rtmp_tscast_client_t *client,
+    ngx_chain_t *in)
+{
+    static u_char  name[16];
+
+    static ngx_rtmp_amf_elt_t  elts[] = {
+        { NGX_RTMP_AMF_STRING, ngx_null_string, name, sizeof(name) }
+    };
+
+    name[0] = '\0';
+
+    (void) ngx_rtmp_receive_amf(client->session, in, elts, 1);
+
+    return ngx_strcmp(name, "onMetaData") == 0
+           || ngx_strcmp(name, "@setDataFrame") == 0;
 }

@@ -33,7 +33,8 @@ static void ngx_rtmp_tscast_link_start(ngx_tscast_link_t *link);
 
 static ngx_tscast_scheme_t  ngx_rtmp_tscast_link_scheme = {
     ngx_string("rtmp"),
-    NGX_TSCAST_SCHEME_PUSH|NGX_TSCAST_SCHEME_PATH|NGX_TSCAST_SCHEME_FLV,
+    NGX_TSCAST_SCHEME_PUSH|NGX_TSCAST_SCHEME_PULL|NGX_TSCAST_SCHEME_PATH
+        |NGX_TSCAST_SCHEME_FLV,
     1935,
     NULL,
     ngx_rtmp_tscast_link_conf,

@@ -37,8 +37,6 @@ static ngx_int_t ngx_rtmp_tscast_claim(ngx_rtmp_session_t *s,
     ngx_rtmp_tscast_ingest_conf_t *icf, ngx_rtmp_tscast_ctx_t *ctx);
 static ngx_int_t ngx_rtmp_tscast_take(ngx_rtmp_session_t *s,
     ngx_rtmp_tscast_ctx_t *ctx, ngx_rtmp_header_t *h, ngx_chain_t *in);
-static ngx_int_t ngx_rtmp_tscast_gather(ngx_rtmp_session_t *s,
-    ngx_chain_t *in, ngx_str_t *message);
 static void ngx_rtmp_tscast_left_out(ngx_rtmp_session_t *s,
     ngx_rtmp_tscast_ctx_t *ctx, size_t n);
 static ngx_int_t ngx_rtmp_tscast_write(void *data, u_char *p, size_t n);
@@ -329,9 +327,9 @@ ngx_rtmp_tscast_take(ngx_rtmp_session_t *s, ngx_rtmp_tscast_ctx_t *ctx,
 }
 
 
-/* a message in one piece: as it is, or copied to a buffer of the worker */
+/* as it is, or copied to a buffer of the worker */
 
-static ngx_int_t
+ngx_int_t
 ngx_rtmp_tscast_gather(ngx_rtmp_session_t *s, ngx_chain_t *in,
     ngx_str_t *message)
 {
