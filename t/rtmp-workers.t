@@ -28,6 +28,11 @@ END_OF_CONF
             tscast_ingest live/$name;
         }
 
+        application also {
+            live on;
+            tscast_ingest live/$name;
+        }
+
         application over {
             live on;
             tscast_ingest live/$name takeover=on;
@@ -49,8 +54,8 @@ $door->film;
 my $frames = TSCast::Compare::frames("$door->{dir}/av.flv");
 
 
-# two publishers of a name: in a worker, nginx-rtmp refuses the second; from
-# another worker, and another door, the hub does
+# two publishers of a name: of the same application, nginx-rtmp refuses the
+# second; of another one, and another door, the hub does
 
 my ($one, $two) = $ngx->workers;
 
@@ -71,10 +76,25 @@ my ($one, $two) = $ngx->workers;
     $door->round($q);
     $q->close;
 
-    $q = $door->publisher('twice', sock => $ngx->connect_to_worker($two,
-                                                            port => $port));
+    # nginx-rtmp tells its workers of each other's publishers
+
+    ok(TSCast::Net::until_true(5, sub {
+        $q = TSCast::RTMP->new(port => $port, name => 'twice',
+                   sock => $ngx->connect_to_worker($two, port => $port));
+
+        my $status = $q->status;
+
+        $q->close;
+
+        return $status eq $TSCast::RTMP::BAD_NAME;
+    }), 'on the other worker too');
+
+    # and knows nothing of another application
+
+    $q = $door->publisher('twice', app => 'also',
+                   sock => $ngx->connect_to_worker($two, port => $port));
     $door->round($q);
-    is($q->status, $TSCast::RTMP::BAD_NAME, 'on the other worker too');
+    is($q->status, $TSCast::RTMP::BAD_NAME, 'and by another application');
     ok($q->closed_within(3), 'and closed');
     $q->close;
 

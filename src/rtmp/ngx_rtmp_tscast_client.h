@@ -97,6 +97,10 @@ void ngx_rtmp_tscast_client_close(ngx_tscast_link_t *link);
 /* events of a running session come to the link first */
 void ngx_rtmp_tscast_client_run(ngx_rtmp_tscast_client_t *client);
 
+/* ngx_rtmp_tscast_auto_push.c */
+
+ngx_int_t ngx_rtmp_tscast_auto_push_init(ngx_cycle_t *cycle);
+
 /* ngx_rtmp_tscast_command.c */
 
 /* what was asked of the peer last */
