@@ -41,6 +41,7 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_rtmp_tscast_module;
+extern ngx_module_t  ngx_rtmp_tscast_auth_module;
 
 
 /* the name of a directive's address, of text and variables; logs */

@@ -11,6 +11,9 @@ package TSCast::RTMP;
 #     $p->send(9, $timestamp, $body);
 #     $p->finish;
 #
+#     my $v = TSCast::RTMP->new(port => $port, app => 'live');
+#     $v->play('cam');                     # of nginx-rtmp
+#
 # Options:
 #
 #     port, app    where to
@@ -97,6 +100,18 @@ sub publish {
 
     return $self->_command('publish', 3, _null() . _string($name)
                                          . _string('live'));
+}
+
+
+# as a player does
+
+sub play {
+    my ($self, $name) = @_;
+
+    $self->{taken} = length $self->{in};
+
+    return $self->_command('play', 3, _null() . _string($name)
+                                      . _number(-2000));
 }
 
 
