@@ -66,7 +66,8 @@ sub node {
                 application slow {
                     live on;
                     tscast_ingest live/\$name;
-                    tscast_auth http://127.0.0.1:@{[$hook->port]}/ timeout=200ms;
+                    tscast_auth http://127.0.0.1:@{[$hook->port]}/
+                                timeout=200ms;
                 }
 
                 application free {

@@ -3,8 +3,8 @@
 # Copyright (C) the tscast authors
 
 # conf/signed-links.conf as it stands, but for its ports and its prefix: who
-# may watch and publish, over HTTP and WebSocket, and that no log has a
-# secret, a signature or a token
+# may watch and publish, over HTTP, WebSocket, RTMP and TLS, and that no log
+# has a secret, a signature or a token
 
 use strict;
 use warnings;
@@ -20,6 +20,13 @@ use MIME::Base64 qw(encode_base64url decode_base64url);
 use Test::More;
 
 use TSCast;
+use TSCast::FLV;
+use TSCast::RTMP;
+
+my $missing = TSCast::RTMP::missing() || TSCast::TLS::missing()
+              || TSCast::Nginx::missing_stream();
+
+plan skip_all => $missing if $missing;
 
 plan skip_all => 'nginx lacks secure_link or auth_request'
     if grep { TSCast::Nginx::built() !~ /--with-http_${_}_module/ }
@@ -36,12 +43,21 @@ package Shipped {
         my $conf = do { local $/; <$in> };
 
         my $load = join '', map { "load_module $_;\n" }
-                                TSCast::Nginx::modules();
+                            TSCast::Nginx::modules(), TSCast::RTMP::modules();
         my $user = $> == 0 ? "user root;\n" : '';
         my $auth = $self->other_port('auth');
 
-        $conf =~ s/^load_module .*\n/$load${user}daemon off;/m or die;
+        $conf =~ s/^(load_module .*\n)+/$load${user}daemon off;/m or die;
         $conf =~ s/^worker_processes auto;/worker_processes 1;/m or die;
+        $conf =~ s/(^error_log .*) notice;/$1 $self->{log};/m or die;
+
+        for my $port (1935, 50001, 55001, 8090) {
+            my $other = $self->other_port($port);
+
+            $conf =~ s/listen \K(127.0.0.1:)?$port\b/127.0.0.1:$other/ or die;
+            $conf =~ s/127.0.0.1:$port\b/127.0.0.1:$other/g;
+        }
+
         $conf =~ s/127\.0\.0\.1:8089/127.0.0.1:$auth/ or die;
         $conf =~ s{listen 8088;}{
             listen 127.0.0.1:$self->{port};
@@ -130,7 +146,9 @@ sub signed {
 }
 
 
-my $ngx = Shipped->new(workers => 1);
+my $ngx = Shipped->new(workers => 1, log => 'notice');
+
+TSCast::TLS::certificate($ngx->prefix, 'server');
 
 my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16,
                                    LocalPort => $ngx->other_port('auth'))
@@ -282,6 +300,120 @@ is($p->finish->status, 204, 'the publisher ends well');
 gone();
 
 
+# RTMP and TLS: what tscast_auth asks for
+
+sub arguments {
+    my ($name, $expires, $secret) = @_;
+
+    my $sign = md5_base64("${expires}live/$name $secret") =~ tr{+/}{-_}r;
+
+    push @secret, $sign;
+
+    return ($expires, $sign);
+}
+
+
+sub query { return sprintf 'expires=%s&sign=%s', arguments(@_) }
+sub name { return join '.', $_[0], arguments(@_) }
+
+
+sub rtmp {
+    my ($node, $what, $name) = @_;
+
+    my $c = TSCast::RTMP->new(port => $node->other_port(1935));
+
+    $c->$what($name);
+
+    return ($c, $c->status);
+}
+
+
+# bytes over TLS, from who shows this name
+
+sub tls {
+    my ($node, $port, $name, $send) = @_;
+
+    my $sock = TSCast::TLS::dial($node->other_port($port), name => $name);
+
+    TSCast::Net::put($sock, $send) if defined $send;
+
+    return $sock;
+}
+
+
+sub doors {
+    my ($node) = @_;
+
+    my @tags = TSCast::FLV::make($node->prefix . '/a.flv', '-f', 'lavfi',
+        '-i', 'testsrc2=size=64x64:rate=25', '-t', 1, '-c:v', 'libx264');
+
+    my ($p, $status) = rtmp($node, 'publish', 'r?key=s3cr3t-studio');
+
+    is($status, $TSCast::RTMP::START, 'a publisher with a key');
+    $p->tags(@tags);
+
+    for ('r2?key=s3cr3t-play', 'r2', 'r2?' . query('r2', $soon, 's3cr3t-play'))
+    {
+        my ($no, $status) = rtmp($node, 'publish', $_);
+
+        is($status, $TSCast::RTMP::BAD_NAME, 'and none with ' . s/=.*/=/r);
+        $no->close;
+    }
+
+    for (
+        ['r?' . query('r', $soon, 's3cr3t-play'), 'Start', 'a signed link'],
+        ['r?' . query('r', $past, 's3cr3t-play'), 'Failed', 'too late'],
+        ['r?' . query('s', $soon, 's3cr3t-play'), 'Failed', 'another stream'],
+        ['r?' . query('r', $soon, 's3cr3t-x'), 'Failed', 'another secret'],
+        ['r?key=s3cr3t-studio', 'Failed', 'the key of who publishes'],
+        ['r', 'Failed', 'nothing'],
+    ) {
+        my ($v, $status) = rtmp($node, 'play', $_->[0]);
+
+        is($status, "NetStream.Play.$_->[1]", "play with $_->[2]");
+        $v->close;
+    }
+
+    $p->finish;
+
+    $p = tls($node, 50001, 't.key.s3cr3t-studio', $bytes);
+
+    ok(TSCast::Status::until_stream($node, 'live/t', sub {
+        $_[0]{publishers}{received} == length $bytes
+    }), 'a publisher over TLS');
+
+    my $no = tls($node, 50001, 'u.key.s3cr3t-x', $bytes);
+
+    is(TSCast::Net::get($no), '', 'and none with another key');
+    ok(!TSCast::Status::stream($node, 'live/u'), 'nothing was taken');
+
+    for (
+        [name('t', $soon, 's3cr3t-play'), 1, 'a signed name'],
+        [name('t', $past, 's3cr3t-play'), 0, 'too late'],
+        [name('t', $soon, 's3cr3t-x'), 0, 'another secret'],
+        ['t.key.s3cr3t-studio', 0, 'the key of who publishes'],
+        ['t', 0, 'nothing'],
+    ) {
+        my $v = tls($node, 55001, $_->[0]);
+        my $got = TSCast::Net::get($v);
+
+        is(defined $got && $got ne '' ? 1 : 0, $_->[1],
+           "play over TLS with $_->[2]");
+        close $v;
+    }
+
+    close $_ for $p, $no;
+
+    TSCast::Net::until_true(5, sub {
+        my $s = TSCast::Status::get($node);
+
+        $s->{viewers}{now} + $s->{publishers}{now} == 0;
+    });
+}
+
+doors($ngx);
+
+
 # the service is gone: nobody is let in, and no log says what was asked
 
 TSCast::Publisher::end($service);
@@ -292,9 +424,25 @@ $ngx->stop;
 
 my $logs = `cat @{[$ngx->prefix]}/logs/*`;
 
+like($logs, qr{ PUBLISH live/r \d}, 'the log of RTMP has the stream');
 like($logs, qr{GET /live/cam\.ts 200 live/cam }, 'the log has the stream');
 like($logs, qr{GET /token/cam\.ts 403 }, 'and who was refused');
 is(join(' ', grep { index($logs, $_) >= 0 } @secret), '',
    'but no secret, no signature and no token');
+
+
+# the same at the level info
+
+my $info = Shipped->new(workers => 1, log => 'info');
+
+TSCast::TLS::certificate($info->prefix, 'server');
+$info->start;
+doors($info);
+$info->stop;
+
+$logs = `cat @{[$info->prefix]}/logs/*`;
+
+like($logs, qr{\[info\].*viewer of "live/r" is refused}, 'at the level info');
+is(join(' ', grep { index($logs, $_) >= 0 } @secret), '', 'there is none');
 
 done_testing;

@@ -117,9 +117,8 @@ sub serials { return join ' ', uniq map { $_->{serial} } @_ }
          'and why');
     is(scalar(() = $log =~ /\[notice\].*events are taken again/g), 1,
        'one that it does again');
-    is(scalar(() = $log =~ /\[error\].*events are refused and dropped, status/g),
-       scalar(() = $log =~ /are refused and dropped, status 403/g),
-       'and those that were refused');
+    like($log, qr/\[error\].* events are refused and dropped, status 403/,
+         'and those that were refused');
 
     $ngx->stop;
     $hook->end;
@@ -231,7 +230,8 @@ sub serials { return join ' ', uniq map { $_->{serial} } @_ }
 
     is("$c->{total} $c->{sent} $c->{dropped} $c->{waiting}", '2 0 2 0',
        'and counts what it drops');
-    like($ngx->error_log, qr/2 events for "[\d.:]+" are lost, the worker leaves/,
+    like($ngx->error_log,
+         qr/2 events for "[\d.:]+" are lost, the worker leaves/,
          'the log says so');
 
     publish($ngx, 1);
@@ -287,8 +287,8 @@ END_OF_CONF
 
     ok(TSCast::Reader::pump(5, sub { counts($ngx)->{sent} == 2 }, $dns),
        'over TLS, by a name');
-    like($ngx->log_text('told'), qr{^POST /told HTTP/1\.1 204 application/json$}m,
-         'as a request');
+    like($ngx->log_text('told'),
+         qr{^POST /told HTTP/1\.1 204 application/json$}m, 'as a request');
 
     $ngx->{tscast} = $conf->('other');
     $ngx->reload(conf => 1);

@@ -226,7 +226,8 @@ ngx_tscast_notify_add(ngx_tscast_notify_t *n, u_char *p, size_t len)
 
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "%ui events wait for \"%V\", the oldest are "
-                          "dropped", n->nwaiting, &n->conf->call->url.authority);
+                          "dropped", n->nwaiting,
+                          &n->conf->call->url.authority);
         }
 
         q = ngx_queue_head(&n->waiting);

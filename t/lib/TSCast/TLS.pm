@@ -15,6 +15,7 @@ package TSCast::TLS;
 #     cert    a client certificate: path without .pem
 #     alpn    protocols to offer, "h2" or so
 #     bind    the address to come from
+#     name    of the server that is asked for, localhost
 
 use strict;
 use warnings;
@@ -83,7 +84,7 @@ sub dial {
 
     my @args = ('-quiet', '-no_ign_eof', '-nocommands',
                 '-connect', "127.0.0.1:$port",
-                '-servername', 'localhost');
+                '-servername', $opt{name} // 'localhost');
 
     push @args, '-cert', "$opt{cert}.pem", '-key', "$opt{cert}.key"
         if $opt{cert};
