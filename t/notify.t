@@ -141,9 +141,9 @@ sub serials { return join ' ', uniq map { $_->{serial} } @_ }
     $p->send($in);
     ok($ngx->wait_log(qr/"live\/cam0" is published/), 'published');
 
-    my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/cam0',
-                                 start => 'oldest');
+    my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/cam0');
 
+    $v->wait_bytes(1880);
     $hook->wait_requests(1);
 
     my $viewers = 0;

@@ -19,6 +19,8 @@
 
 static void ngx_stream_tscast_auth_answer(ngx_tscast_auth_t *auth,
     ngx_int_t rc);
+static void ngx_stream_tscast_auth_refuse(ngx_stream_session_t *s,
+    ngx_uint_t status);
 static void ngx_stream_tscast_auth_read(ngx_event_t *rev);
 static ngx_tscast_auth_t *ngx_stream_tscast_auth_create(
     ngx_stream_session_t *s);
@@ -77,12 +79,28 @@ ngx_stream_tscast_auth_answer(ngx_tscast_auth_t *auth, ngx_int_t rc)
         return;
 
     case NGX_DECLINED:
-        ngx_stream_tscast_end(s, NGX_STREAM_FORBIDDEN);
+        ngx_stream_tscast_auth_refuse(s, NGX_STREAM_FORBIDDEN);
         return;
 
     default: /* NGX_ERROR */
-        ngx_stream_tscast_end(s, NGX_STREAM_BAD_GATEWAY);
+        ngx_stream_tscast_auth_refuse(s, NGX_STREAM_BAD_GATEWAY);
     }
+}
+
+
+static void
+ngx_stream_tscast_auth_refuse(ngx_stream_session_t *s, ngx_uint_t status)
+{
+#if (NGX_SSL)
+
+    if (s->connection->ssl) {
+        /* nor is anything read now, to find the end of TLS in it */
+        s->connection->ssl->no_wait_shutdown = 1;
+    }
+
+#endif
+
+    ngx_stream_tscast_end(s, status);
 }
 
 
