@@ -95,6 +95,11 @@ my $ngx = TSCast::Nginx->new(
             $auth args=no;
         }
         server {
+            listen 127.0.0.1:\$PORT_12 udp;
+            tscast_ingest live/again timeout=1s;
+            $auth args=again;
+        }
+        server {
             listen 127.0.0.1:\$PORT_11;
             tscast_ingest "live/b d";
             $auth args=no;
@@ -246,6 +251,36 @@ $hook->answer('204 No Content');
     is(TSCast::Status::stream($ngx, 'live/radio')->{publisher}{protocol},
        'udp', 'over UDP');
     ok(!TSCast::Status::stream($ngx, 'live/deaf'), 'another is not heard');
+}
+
+# one that was refused is asked for again, and what it has sent is counted
+
+{
+    my $udp = TSCast::UDP::source($ngx->other_port(12));
+    my $sent = 0;
+
+    my $send = sub {
+        TSCast::UDP::put($udp, substr($ts, 0, 1316), 1316);
+        $sent += 1316;
+    };
+    my $asked = sub { scalar grep { /^X-Args: again\r$/m } $hook->requests };
+
+    $hook->answer('403 Forbidden');
+    ok(TSCast::Net::until_true(5, sub { $send->(); $asked->() == 2 }),
+       'a sender is asked for again');
+
+    $hook->answer('204 No Content');
+    ok(TSCast::Net::until_true(5, sub {
+        $send->();
+        TSCast::Status::stream($ngx, 'live/again');
+    }), 'and is heard');
+
+    my $s = TSCast::Status::until_stream($ngx, 'live/again', sub {
+        $send->();
+        $_[0]{publishers}{lost};
+    });
+
+    cmp_ok($s->{publishers}{lost}, '<', $sent, 'from then on');
 }
 
 is(join(' ', grep { /no\b/ } map { /^X-Args: (.*)\r$/m } $hook->requests),

@@ -262,6 +262,98 @@ sub gaps {
 }
 
 
+# a pull is handed over at a reload: the new worker comes first
+
+{
+    my $hook = TSCast::Hook->new;
+    my $origin = TSCast::Nginx->new(workers => 1, tscast => 'zone live 16m;',
+                                    server => $SERVER)->start;
+    my $port = $origin->port;
+    my $long = TSCast::TS->new(gop => 0.2, seconds => 0);
+    my $p = TSCast::Publisher->new(port => $port, path => '/push/cam');
+
+    my $send = sub {
+        $p->send($long->take(0.1));
+        select undef, undef, undef, 0.02;
+    };
+
+    $send->();
+    $origin->wait_stream('/live/cam');
+
+    my $ngx = node($hook, '', workers => 1, links =>
+                   "pull live/cam http://127.0.0.1:$port/live/cam"
+                   . ' reconnect=50ms;');
+
+    ok($hook->wait_events(sub { $send->(); of('link_up', @_) }),
+       'a pull is up');
+
+    my ($slot) = map { $_->{link}{slot} } of('link_up', $hook->events);
+
+    $ngx->reload(meanwhile => $send);
+
+    ok($hook->wait_events(sub {
+        $send->();
+        of('link_up', @_) == 2 && of('publisher_stop', @_) == 1
+            && grep { $_->{link}{slot} == $slot
+                      && !defined $_->{link}{error} } of('link_down', @_);
+    }, 10), 'another worker has it, and the first one has not');
+
+    my @stream = grep { $_->{publisher} } $hook->events;
+
+    is(join(' ', map { "$_->{event} $_->{publisher}{protocol}" }
+                     sort { $a->{publisher}{id} <=> $b->{publisher}{id}
+                            || $a->{event} cmp $b->{event} } @stream),
+       'publisher_start link publisher_stop link publisher_start link',
+       'two publishers, of which one has ended');
+    is(TSCast::Status::faults([$hook->events], 'event'), '',
+       'as the schema says');
+
+    $p->finish->status;
+    $_->stop for $ngx, $origin;
+    $hook->end;
+}
+
+
+# a zone is short of memory, and is not
+
+{
+    my $hook = TSCast::Hook->new;
+    my $port = $hook->port;
+    my $ngx = TSCast::Nginx->new(
+        workers => 1, server => $SERVER,
+        tscast => 'zone live 4m window=2s; '
+                  . "notify http://127.0.0.1:$port/;")->start;
+
+    my $much = TSCast::TS->new(gop => 0.4, seconds => 0, bitrate => 8_000_000);
+    my @p = map {
+        TSCast::Publisher->new(port => $ngx->port, path => "/push/cam$_")
+    } 1 .. 3;
+
+    ok($hook->wait_events(sub {
+        my $bytes = $much->take(0.4);
+
+        $_->send($bytes) for @p;
+        of('alarm_raised', grep { $_->{zone} } @_);
+    }), 'windows are shorter');
+
+    $_->finish->status for @p;
+
+    ok($hook->wait_events(sub { of('alarm_cleared', grep { $_->{zone} } @_) },
+                          15), 'and are not');
+
+    my @alarms = grep { $_->{zone} } $hook->events;
+
+    is_deeply([map { ($_->{zone}, $_->{alarm}) } @alarms],
+              [('live', { check => 'shortened', count => 1 }) x 2],
+              'of that zone');
+    is(TSCast::Status::faults([$hook->events], 'event'), '',
+       'as the schema says');
+
+    $ngx->stop;
+    $hook->end;
+}
+
+
 # alarms
 
 {

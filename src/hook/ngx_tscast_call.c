@@ -31,7 +31,9 @@ static void ngx_tscast_call_connect(ngx_tscast_call_t *call,
     struct sockaddr *sockaddr, socklen_t socklen);
 static void ngx_tscast_call_connect_handler(ngx_event_t *ev);
 static void ngx_tscast_call_connected(ngx_tscast_call_t *call);
+#if (NGX_SSL)
 static void ngx_tscast_call_tls_handler(ngx_connection_t *c);
+#endif
 static void ngx_tscast_call_tls_done(ngx_tscast_call_t *call);
 static void ngx_tscast_call_send(ngx_tscast_call_t *call);
 static ngx_int_t ngx_tscast_call_request(ngx_tscast_call_t *call);
@@ -282,6 +284,8 @@ ngx_tscast_call_connected(ngx_tscast_call_t *call)
 }
 
 
+#if (NGX_SSL)
+
 static void
 ngx_tscast_call_tls_handler(ngx_connection_t *c)
 {
@@ -296,6 +300,8 @@ ngx_tscast_call_tls_handler(ngx_connection_t *c)
 
     ngx_tscast_call_tls_done(call);
 }
+
+#endif
 
 
 static void
