@@ -305,6 +305,19 @@ sub gaps {
                             || $a->{event} cmp $b->{event} } @stream),
        'publisher_start link publisher_stop link publisher_start link',
        'two publishers, of which one has ended');
+
+    # the worker in its place, in the same slot, has it after that
+
+    $ngx->kill_worker($ngx->workers);
+
+    ok($hook->wait_events(sub {
+        $send->();
+        of('link_up', @_) == 3 && grep { $_->{error} } of('link_down', @_);
+    }, 10), 'a worker that is killed has it no more');
+
+    is(join(' ', map { $_->{event} } (grep { $_->{link} }
+                 sort { $a->{serial} <=> $b->{serial} } $hook->events)[-2, -1]),
+       'link_down link_up', 'before the next one has');
     is(TSCast::Status::faults([$hook->events], 'event'), '',
        'as the schema says');
 

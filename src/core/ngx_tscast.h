@@ -607,7 +607,7 @@ struct ngx_tscast_record_s {
     ngx_uint_t            heir;         /* slot + 1, under the mutex */
     ngx_msec_t            released;
     ngx_uint_t            told;         /* that it is up */
-    ngx_uint_t            orphan;       /* and its owner has died */
+    ngx_uint_t            orphan;       /* slot + 1 of who has died so */
 
     ngx_uint_t            state;        /* ngx_tscast_link_state_e */
     ngx_msec_t            since;        /* of state */

@@ -58,6 +58,9 @@ struct ngx_tscast_event_s {
 
 void ngx_tscast_event(ngx_tscast_event_t *event);
 
+/* the ends of those whose worker has died, if nobody has told of them yet */
+void ngx_tscast_event_orphans(ngx_tscast_zone_t *zone);
+
 /* is there an observer of events? */
 ngx_uint_t ngx_tscast_event_wanted(void);
 

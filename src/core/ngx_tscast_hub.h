@@ -474,7 +474,6 @@ void ngx_tscast_event_alarm(ngx_tscast_publisher_t *pub,
 void ngx_tscast_event_viewer(ngx_tscast_viewer_t *v,
     ngx_tscast_event_e type);
 void ngx_tscast_event_zone(ngx_tscast_zone_t *zone, ngx_tscast_event_e type);
-void ngx_tscast_event_orphans(ngx_tscast_zone_t *zone);
 
 /* ngx_tscast_alarm.c */
 

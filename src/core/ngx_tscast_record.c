@@ -163,9 +163,11 @@ ngx_tscast_record_clear_locked(ngx_tscast_zone_t *zone, ngx_uint_t slot)
         rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
 
         if (rec->owner == slot + 1) {
-            zone->sh->norphans += rec->told && !rec->orphan;
-            rec->orphan |= rec->told;
-            rec->told = 0;
+            if (rec->told) {
+                zone->sh->norphans += (rec->orphan == 0);
+                rec->orphan = slot + 1;
+                rec->told = 0;
+            }
 
             rec->owner = 0;
             rec->state = NGX_TSCAST_LINK_IDLE;
@@ -234,10 +236,11 @@ ngx_tscast_record_orphan(ngx_tscast_zone_t *zone,
         rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
 
         if (rec->orphan) {
+            ngx_tscast_report_link(rec, report);
+            report->slot = rec->orphan - 1;
+
             rec->orphan = 0;
             zone->sh->norphans--;
-
-            ngx_tscast_report_link(rec, report);
 
             rc = NGX_OK;
             break;

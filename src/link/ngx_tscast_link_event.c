@@ -20,6 +20,11 @@ ngx_tscast_link_tell(ngx_tscast_link_t *link, ngx_uint_t up)
     ngx_tscast_event_t        ev;
     ngx_tscast_report_link_t  report;
 
+    if (link->record->orphan) {
+        /* a former owner comes first */
+        ngx_tscast_event_orphans(link->zone);
+    }
+
     link->told = up;
 
     if (!link->heir) {
