@@ -246,6 +246,42 @@ sub serials { return join ' ', uniq map { $_->{serial} } @_ }
 }
 
 
+# the servers of an upstream, each in its turn
+
+{
+    my $hook = TSCast::Hook->new;
+    my @gone = map { TSCast::Net::free_port() } 1 .. 3;
+
+    my $ngx = node('http://control/e reconnect=20ms', http => <<"END_OF_CONF")
+        upstream control {
+            server 127.0.0.1:$gone[0] max_fails=0;
+            server 127.0.0.1:@{[$hook->port]};
+        }
+        upstream nobody {
+            server 127.0.0.1:$gone[1];
+            server 127.0.0.1:$gone[2];
+        }
+END_OF_CONF
+        ->start;
+
+    publish($ngx, 1) for 1 .. 3;
+
+    ok(wait_counts($ngx, sub { $_[0]{sent} == 6 }), 'one that takes events');
+    is(counts($ngx)->{failures}, 0, 'goes for one that does not');
+    like(($hook->requests)[0], qr/^Host: control\r$/m, 'by their name');
+
+    $ngx->{tscast} =~ s/control/nobody/;
+    $ngx->reload(conf => 1);
+    publish($ngx, 1);
+
+    ok($ngx->wait_log(qr/not taken: no live upstreams, hook: "http:.*nobody/),
+       'there is none at all');
+
+    $ngx->stop;
+    $hook->end;
+}
+
+
 # names, and TLS
 
 SKIP: {

@@ -6,6 +6,10 @@
 
 /*
  *     start --> resolve --> connect --> TLS --> request --> head of the answer
+ *          |                 ^   |       |         |
+ *          +-> next peer ----+   +-------+---------+
+ *                  ^                     |
+ *                  +---------------------+ of an upstream
  *
  * All of it lives in a pool of its own and has one timer, which also keeps a
  * worker that is to leave.  The body of an answer is not waited for.
@@ -25,6 +29,7 @@
 
 
 static void ngx_tscast_call_begin(ngx_event_t *ev);
+static ngx_int_t ngx_tscast_call_next(ngx_tscast_call_t *call);
 static ngx_int_t ngx_tscast_call_resolve(ngx_tscast_call_t *call);
 static void ngx_tscast_call_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_tscast_call_connect(ngx_tscast_call_t *call,
@@ -44,6 +49,8 @@ static void ngx_cdecl ngx_tscast_call_fail(ngx_tscast_call_t *call,
     ngx_err_t err, const char *fmt, ...);
 static void ngx_tscast_call_finish(ngx_tscast_call_t *call);
 static void ngx_tscast_call_close(ngx_tscast_call_t *call);
+static void ngx_tscast_call_hang_up(ngx_tscast_call_t *call,
+    ngx_uint_t failed);
 static u_char *ngx_tscast_call_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
 
@@ -75,8 +82,6 @@ ngx_tscast_call_create(ngx_tscast_call_conf_t *ccf)
     call->quiet = call->log;
     call->quiet.log_level = NGX_LOG_ALERT;
 
-    ngx_tscast_link_http_parse_init(&call->parse);
-
     return call;
 }
 
@@ -107,6 +112,15 @@ ngx_tscast_call_begin(ngx_event_t *ev)
     call = ev->data;
     addr = call->conf->addr;
 
+    if (call->conf->http->upstream) {
+
+        if (ngx_tscast_call_next(call) != NGX_OK) {
+            ngx_tscast_call_fail(call, 0, "no live upstreams");
+        }
+
+        return;
+    }
+
     if (addr) {
         call->peer_name = addr->name;
         ngx_tscast_call_connect(call, addr->sockaddr, addr->socklen);
@@ -117,6 +131,26 @@ ngx_tscast_call_begin(ngx_event_t *ev)
         ngx_tscast_call_fail(call, 0, "%V cannot be resolved",
                              &call->conf->url.host);
     }
+}
+
+
+/* NGX_OK, or NGX_BUSY when there is no other peer */
+
+static ngx_int_t
+ngx_tscast_call_next(ngx_tscast_call_t *call)
+{
+    ngx_int_t   rc;
+    ngx_addr_t  addr;
+
+    rc = ngx_tscast_link_http_peer_next(&call->peers, call->conf->http,
+                                        call->pool, &call->quiet, &addr);
+
+    if (rc == NGX_OK) {
+        call->peer_name = addr.name;
+        ngx_tscast_call_connect(call, addr.sockaddr, addr.socklen);
+    }
+
+    return rc;
 }
 
 
@@ -202,6 +236,8 @@ ngx_tscast_call_connect(ngx_tscast_call_t *call, struct sockaddr *sockaddr,
     ngx_peer_connection_t  *peer;
 
     peer = &call->peer;
+
+    ngx_tscast_link_http_parse_init(&call->parse);
 
     peer->sockaddr = sockaddr;
     peer->socklen = socklen;
@@ -519,6 +555,14 @@ ngx_tscast_call_fail(ngx_tscast_call_t *call, ngx_err_t err, const char *fmt,
 
     va_end(args);
 
+    if (call->peers && call->timer.timer_set && !ngx_exiting) {
+        ngx_tscast_call_hang_up(call, 1);
+
+        if (ngx_tscast_call_next(call) == NGX_OK) {
+            return;
+        }
+    }
+
     ngx_tscast_call_finish(call);
 }
 
@@ -562,11 +606,20 @@ ngx_tscast_call_close(ngx_tscast_call_t *call)
         call->resolve = NULL;
     }
 
+    ngx_tscast_call_hang_up(call, call->status == 0);
+}
+
+
+static void
+ngx_tscast_call_hang_up(ngx_tscast_call_t *call, ngx_uint_t failed)
+{
     if (call->peer.connection) {
         ngx_tscast_link_tls_shutdown(call->peer.connection);
         ngx_close_connection(call->peer.connection);
         call->peer.connection = NULL;
     }
+
+    ngx_tscast_link_http_peer_done(call->peers, failed);
 }
 
 

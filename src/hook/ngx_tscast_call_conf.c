@@ -162,7 +162,10 @@ ngx_tscast_call_check(ngx_cycle_t *cycle, ngx_tscast_call_conf_t *ccf)
     lmcf = (ngx_tscast_link_main_conf_t *)
                ngx_get_conf(cycle->conf_ctx, ngx_tscast_link_module);
 
-    if (ccf->addr == NULL && lmcf->resolver == NULL) {
+    if (ngx_tscast_link_http_upstream(cycle, &ccf->url.authority, ccf->http)
+        != NGX_OK
+        && ccf->addr == NULL && lmcf->resolver == NULL)
+    {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "no resolver in tscast {} for the host name of \"%V\" "
                       "in %s:%ui", &ccf->address, ccf->file, ccf->line);

@@ -89,6 +89,7 @@ struct ngx_tscast_call_s {
     ngx_event_t            begin;
     ngx_event_t            timer;
     ngx_resolver_ctx_t    *resolve;
+    void                  *peers;        /* of an upstream, or NULL */
     ngx_str_t              peer_name;    /* the address as text */
     ngx_peer_connection_t  peer;
     u_char                *pos;          /* what is to be sent */

@@ -106,9 +106,12 @@ void ngx_tscast_link_http_push_drained(ngx_tscast_link_t *link);
 
 /* ngx_tscast_link_http_peer.c */
 
-/* NGX_OK when the URL names an upstream of http {}, or NGX_DECLINED */
-ngx_int_t ngx_tscast_link_http_upstream(ngx_cycle_t *cycle,
-    ngx_tscast_link_conf_t *lcf);
+/*
+ * NGX_OK with hlcf->upstream when this is the name of one of http {}, or
+ * NGX_DECLINED
+ */
+ngx_int_t ngx_tscast_link_http_upstream(ngx_cycle_t *cycle, ngx_str_t *name,
+    ngx_tscast_link_http_conf_t *hlcf);
 
 /* NGX_OK with the peer's address set, or NGX_BUSY */
 ngx_int_t ngx_tscast_link_http_peer(ngx_tscast_link_t *link);
@@ -118,6 +121,17 @@ void ngx_tscast_link_http_peer_fine(ngx_tscast_link_t *link,
     ngx_uint_t refused);
 
 void ngx_tscast_link_http_peer_free(ngx_tscast_link_t *link);
+
+/*
+ * Without a link: the address of the next peer, in *peers what is to be kept,
+ * NULL at first.  NGX_OK, or NGX_BUSY when each was tried.
+ */
+ngx_int_t ngx_tscast_link_http_peer_next(void **peers,
+    ngx_tscast_link_http_conf_t *hlcf, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_addr_t *addr);
+
+/* harmless when there is none */
+void ngx_tscast_link_http_peer_done(void *peers, ngx_uint_t failed);
 ngx_int_t ngx_tscast_link_http_next(ngx_tscast_link_t *link,
     ngx_uint_t stable);
 

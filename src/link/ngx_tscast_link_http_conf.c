@@ -251,7 +251,7 @@ ngx_tscast_link_http_host(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf)
         return NGX_ERROR;
     }
 
-    rc = ngx_tscast_link_http_upstream(cycle, lcf);
+    rc = ngx_tscast_link_http_upstream(cycle, &lcf->url.authority, hlcf);
 
     if (hlcf->hash && rc != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,

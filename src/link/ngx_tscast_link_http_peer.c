@@ -43,8 +43,8 @@ typedef struct {
 
 static ngx_tscast_link_http_peers_t *ngx_tscast_link_http_peers(
     ngx_tscast_link_t *link);
-static ngx_int_t ngx_tscast_link_http_round(ngx_tscast_link_t *link,
-    ngx_tscast_link_http_peers_t *p);
+static ngx_int_t ngx_tscast_link_http_round(ngx_tscast_link_http_peers_t *p,
+    ngx_tscast_link_http_conf_t *hlcf, ngx_pool_t *pool, ngx_log_t *log);
 static ngx_int_t ngx_tscast_link_http_get(ngx_tscast_link_t *link,
     ngx_tscast_link_http_peers_t *p);
 static ngx_int_t ngx_tscast_link_http_pick(ngx_tscast_link_t *link,
@@ -63,12 +63,11 @@ static ngx_int_t ngx_tscast_link_http_again(ngx_tscast_link_t *link,
 
 
 ngx_int_t
-ngx_tscast_link_http_upstream(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf)
+ngx_tscast_link_http_upstream(ngx_cycle_t *cycle, ngx_str_t *name,
+    ngx_tscast_link_http_conf_t *hlcf)
 {
     ngx_uint_t                       i;
-    ngx_str_t                       *name;
     ngx_http_conf_ctx_t             *ctx;
-    ngx_tscast_link_http_conf_t     *hlcf;
     ngx_http_upstream_srv_conf_t   **uscfp;
     ngx_http_upstream_main_conf_t   *umcf;
 
@@ -77,9 +76,6 @@ ngx_tscast_link_http_upstream(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf)
     if (ctx == NULL) {
         return NGX_DECLINED;
     }
-
-    hlcf = lcf->conf;
-    name = &lcf->url.authority;
 
     umcf = ctx->main_conf[ngx_http_upstream_module.ctx_index];
     uscfp = umcf->upstreams.elts;
@@ -113,7 +109,11 @@ ngx_tscast_link_http_peer(ngx_tscast_link_t *link)
 
     if (!p->held) {
 
-        if (!p->round && ngx_tscast_link_http_round(link, p) != NGX_OK) {
+        if (!p->round
+            && ngx_tscast_link_http_round(p, link->conf->conf, link->lasting,
+                                          &link->log)
+               != NGX_OK)
+        {
             return NGX_BUSY;
         }
 
@@ -159,15 +159,13 @@ ngx_tscast_link_http_peers(ngx_tscast_link_t *link)
 /* none was tried yet, as ngx_http_upstream_init_round_robin_peer() does it */
 
 static ngx_int_t
-ngx_tscast_link_http_round(ngx_tscast_link_t *link,
-    ngx_tscast_link_http_peers_t *p)
+ngx_tscast_link_http_round(ngx_tscast_link_http_peers_t *p,
+    ngx_tscast_link_http_conf_t *hlcf, ngx_pool_t *pool, ngx_log_t *log)
 {
     ngx_uint_t                      n;
     ngx_http_upstream_rr_peers_t   *peers;
     ngx_http_upstream_srv_conf_t   *uscf;
-    ngx_tscast_link_http_conf_t    *hlcf;
 
-    hlcf = link->conf->conf;
     uscf = hlcf->upstream;
     peers = uscf->peer.data;
 
@@ -188,7 +186,7 @@ ngx_tscast_link_http_round(ngx_tscast_link_t *link,
     n = (n + NGX_TSCAST_LINK_HTTP_BITS - 1) / NGX_TSCAST_LINK_HTTP_BITS;
 
     if (n > p->words) {
-        p->rrp.tried = ngx_palloc(link->lasting, n * sizeof(uintptr_t));
+        p->rrp.tried = ngx_palloc(pool, n * sizeof(uintptr_t));
         if (p->rrp.tried == NULL) {
             return NGX_ERROR;
         }
@@ -199,7 +197,7 @@ ngx_tscast_link_http_round(ngx_tscast_link_t *link,
     ngx_memzero(p->rrp.tried, p->words * sizeof(uintptr_t));
 
     p->round = 1;
-    p->pc.log = &link->log;
+    p->pc.log = log;
 
     return NGX_OK;
 }
@@ -455,7 +453,10 @@ ngx_tscast_link_http_again(ngx_tscast_link_t *link,
 
     last = p->rrp.current;
 
-    if (ngx_tscast_link_http_round(link, p) != NGX_OK) {
+    if (ngx_tscast_link_http_round(p, link->conf->conf, link->lasting,
+                                   &link->log)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -474,4 +475,56 @@ ngx_tscast_link_http_again(ngx_tscast_link_t *link,
     ngx_http_upstream_rr_peers_unlock(peers);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tscast_link_http_peer_next(void **peers,
+    ngx_tscast_link_http_conf_t *hlcf, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_addr_t *addr)
+{
+    ngx_tscast_link_http_peers_t  *p;
+
+    p = *peers;
+
+    if (p == NULL) {
+
+        p = ngx_pcalloc(pool, sizeof(ngx_tscast_link_http_peers_t));
+
+        if (p == NULL
+            || ngx_tscast_link_http_round(p, hlcf, pool, log) != NGX_OK)
+        {
+            return NGX_BUSY;
+        }
+
+        *peers = p;
+
+    } else if (p->rrp.peers->single) {
+        return NGX_BUSY;
+    }
+
+    if (ngx_http_upstream_get_round_robin_peer(&p->pc, &p->rrp) != NGX_OK) {
+        return NGX_BUSY;
+    }
+
+    p->held = 1;
+
+    addr->sockaddr = p->pc.sockaddr;
+    addr->socklen = p->pc.socklen;
+    addr->name = *p->pc.name;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_tscast_link_http_peer_done(void *peers, ngx_uint_t failed)
+{
+    ngx_tscast_link_http_peers_t *p = peers;
+
+    if (p && p->held) {
+        ngx_http_upstream_free_round_robin_peer(&p->pc, &p->rrp,
+                                                failed ? NGX_PEER_FAILED : 0);
+        p->held = 0;
+    }
 }
