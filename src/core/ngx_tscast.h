@@ -106,6 +106,16 @@ typedef struct ngx_tscast_observer_s   ngx_tscast_observer_t;
 typedef struct ngx_tscast_event_s      ngx_tscast_event_t;
 
 
+/* what makes links */
+
+typedef struct {
+    uint64_t              id;           /* 0: of nginx.conf */
+    uint64_t              version;      /* of its words */
+    ngx_str_t             words;        /* kind, zone/name, URL, parameters,
+                                           with a zero byte after each */
+} ngx_tscast_rule_t;
+
+
 /* a place in a stream */
 
 typedef struct {
@@ -363,6 +373,10 @@ extern ngx_conf_enum_t  ngx_tscast_lag_values[];
 ngx_shm_zone_t *ngx_tscast_zone_add(ngx_conf_t *cf, ngx_str_t *address,
     ngx_str_t *name);
 
+/* the same once the configuration is read, or NULL without a word */
+ngx_shm_zone_t *ngx_tscast_zone_find(ngx_cycle_t *cycle, ngx_str_t *address,
+    ngx_str_t *name);
+
 ngx_str_t *ngx_tscast_zone_name(ngx_tscast_zone_t *zone);
 
 
@@ -558,7 +572,7 @@ ngx_int_t ngx_tscast_stream_via(ngx_tscast_zone_t *zone, ngx_str_t *name,
 struct ngx_tscast_observer_s {
     /* once a second, also while the worker waits for its last clients */
     void                  (*round)(void);
-    /* the record of a link has become free */
+    /* the record of a link has become free, or there are other rules */
     void                  (*links)(void);
     /* the worker is to leave: a last chance to hand things over */
     void                  (*leave)(void);
@@ -576,11 +590,46 @@ struct ngx_tscast_observer_s {
                                     ngx_str_t *name);
     /* something has happened: see ngx_tscast_event.h */
     void                  (*event)(ngx_tscast_event_t *event);
+    /* NGX_OK, or NGX_DECLINED with what is wrong with a rule */
+    ngx_int_t             (*check)(ngx_tscast_rule_t *rule, ngx_str_t *why);
     ngx_tscast_observer_t  *next;
 };
 
 /* in init_process */
 void ngx_tscast_observe(ngx_tscast_observer_t *observer);
+
+
+/*
+ * Rules
+ */
+
+/* joins n words */
+ngx_int_t ngx_tscast_rule_words(ngx_pool_t *pool, ngx_str_t *word,
+    ngx_uint_t n, ngx_str_t *words);
+
+/* the word after *word, or the first one where that is null; 0: no more */
+ngx_uint_t ngx_tscast_rule_word(ngx_str_t *words, ngx_str_t *word);
+
+/*
+ * While the configuration is read: those of nginx.conf, and with ids those
+ * that a new zone is to start with.
+ */
+ngx_int_t ngx_tscast_rule_configure(ngx_cycle_t *cycle,
+    ngx_tscast_rule_t *rule);
+ngx_tscast_rule_t *ngx_tscast_rule_configured(ngx_cycle_t *cycle,
+    ngx_uint_t i);
+
+/* of the run time: grows with each change */
+uint64_t ngx_tscast_rule_version(void);
+
+/*
+ * The next one behind rule->id; its words are copied.  Returns NGX_OK,
+ * NGX_DONE or NGX_ERROR.
+ */
+ngx_int_t ngx_tscast_rule_next(ngx_pool_t *pool, ngx_tscast_rule_t *rule);
+
+/* the version of its words now, 0: there is none of this id */
+uint64_t ngx_tscast_rule_current(uint64_t id);
 
 
 /*
@@ -622,6 +671,7 @@ struct ngx_tscast_record_s {
     uint64_t              refused;      /* datagrams, by ICMP */
     uint64_t              hurried;      /* datagrams sent before their time */
     ngx_uint_t            rtt;          /* microseconds, 0: not known */
+    uint64_t              rule;         /* its id, 0: of nginx.conf */
 
     ngx_tscast_place_t    place;        /* where the next owner goes on */
     uint64_t              own[4];       /* the scheme's, the same */
@@ -646,6 +696,9 @@ ngx_int_t ngx_tscast_record_claim(ngx_tscast_zone_t *zone, ngx_str_t *text,
 /* the other workers are told */
 void ngx_tscast_record_release(ngx_tscast_zone_t *zone,
     ngx_tscast_record_t *rec);
+
+/* the rule has no link any more: no record of it is kept */
+void ngx_tscast_record_forget(ngx_tscast_zone_t *zone, uint64_t rule);
 
 /* 1 when workers of a newer configuration are there */
 ngx_uint_t ngx_tscast_successor(ngx_tscast_zone_t *zone);

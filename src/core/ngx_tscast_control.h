@@ -69,12 +69,6 @@ struct ngx_tscast_question_s {
 
 
 /*
- * The zone of "zone/name", whose name is left in *name; NULL: there is none
- * in this configuration.
- */
-ngx_tscast_zone_t *ngx_tscast_zone_find(ngx_str_t *address, ngx_str_t *name);
-
-/*
  * Ends what is published, and the session of its publisher.  Returns NGX_OK,
  * or NGX_TSCAST_NOT_FOUND when the stream has none.
  */
@@ -94,6 +88,31 @@ ngx_tscast_report_viewer_t *ngx_tscast_mail_next(ngx_tscast_question_t *q);
 
 /* no more of it is wanted; harmless when it was not asked */
 void ngx_tscast_mail_close(ngx_tscast_question_t *q);
+
+/* NGX_OK, or NGX_DECLINED with what is wrong with the rule */
+ngx_int_t ngx_tscast_observe_check(ngx_tscast_rule_t *rule, ngx_str_t *why);
+
+/* the id of another with the same kind, stream and URL, or 0 */
+uint64_t ngx_tscast_rule_exists(ngx_tscast_rule_t *rule);
+
+#define NGX_TSCAST_RULE_CONF  ((uint64_t) -1)    /* it is in nginx.conf */
+
+/*
+ * Adds a rule that was found right or, with an id, changes it.  Returns NGX_OK
+ * with its id; NGX_TSCAST_NOT_FOUND when there is none of this id,
+ * NGX_TSCAST_BUSY when there is another for the same stream and URL, NGX_ERROR
+ * when the zone is full.
+ */
+ngx_int_t ngx_tscast_rule_set(ngx_tscast_rule_t *rule);
+
+/* NGX_OK or NGX_TSCAST_NOT_FOUND */
+ngx_int_t ngx_tscast_rule_remove(uint64_t id);
+
+/*
+ * Moves a file with the rules of this version to its place.  Returns NGX_OK,
+ * NGX_DECLINED when newer ones are there already, NGX_ERROR with errno.
+ */
+ngx_int_t ngx_tscast_rule_keep(uint64_t version, u_char *from, u_char *to);
 
 
 #endif /* _NGX_TSCAST_CONTROL_H_INCLUDED_ */

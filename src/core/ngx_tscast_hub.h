@@ -163,6 +163,12 @@ typedef struct {
 
     ngx_queue_t              answers;       /* to letters */
 
+    ngx_queue_t              rules;         /* of the run time */
+    uint64_t                 rule_serial;
+    uint64_t                 rules_version; /* atomic; grows with changes */
+    uint64_t                 rules_kept;    /* the version in the file */
+    ngx_uint_t               rules_loaded;
+
     uint64_t                 serial;        /* atomic; of feeds, viewers */
     ngx_uint_t               norphans;      /* feeds, and links */
     ngx_msec_t               window;        /* atomic; what there is room for */
@@ -321,6 +327,7 @@ struct ngx_tscast_zone_s {
 
 typedef struct {
     ngx_array_t              zones;         /* ngx_tscast_zone_t * */
+    ngx_array_t              rules;         /* ngx_tscast_rule_t */
     ngx_str_t                node;
     ngx_uint_t               block;         /* tscast {} was seen */
 } ngx_tscast_conf_t;
@@ -357,6 +364,7 @@ void ngx_tscast_wake_open(ngx_log_t *log);
 ngx_int_t ngx_tscast_wake_listen(ngx_cycle_t *cycle);
 void ngx_tscast_wake(ngx_tscast_zone_t *zone, ngx_tscast_stream_t *st);
 void ngx_tscast_wake_links(ngx_tscast_zone_t *zone);
+void ngx_tscast_wake_rules(ngx_tscast_zone_t *zone);
 void ngx_tscast_wake_mail(ngx_tscast_zone_t *zone, ngx_uint_t slot);
 void ngx_tscast_wake_look(void);
 void ngx_tscast_hold(void);
@@ -387,6 +395,10 @@ void ngx_tscast_observe_published(ngx_tscast_zone_t *zone,
 ngx_msec_t ngx_tscast_observe_offered(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
 void ngx_tscast_observe_wanted(ngx_tscast_zone_t *zone, ngx_str_t *name);
+
+/* ngx_tscast_rule.c */
+
+void ngx_tscast_rule_load(ngx_cycle_t *cycle);
 
 /* ngx_tscast_stream.c */
 

@@ -102,7 +102,10 @@ ngx_tscast_create_conf(ngx_cycle_t *cycle)
 
     if (ngx_array_init(&tcf->zones, cycle->pool, 2,
                        sizeof(ngx_tscast_zone_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&tcf->rules, cycle->pool, 4,
+                          sizeof(ngx_tscast_rule_t))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -171,6 +174,7 @@ ngx_tscast_init_module(ngx_cycle_t *cycle)
 
     if (tcf->zones.nelts && !ngx_test_config) {
         ngx_tscast_wake_open(cycle->log);
+        ngx_tscast_rule_load(cycle);
     }
 
     return NGX_OK;

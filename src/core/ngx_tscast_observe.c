@@ -144,3 +144,21 @@ ngx_tscast_event_wanted(void)
 
     return 0;
 }
+
+
+ngx_int_t
+ngx_tscast_observe_check(ngx_tscast_rule_t *rule, ngx_str_t *why)
+{
+    ngx_int_t               rc;
+    ngx_tscast_observer_t  *o;
+
+    for (o = ngx_tscast_observers; o; o = o->next) {
+        rc = o->check ? o->check(rule, why) : NGX_OK;
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}

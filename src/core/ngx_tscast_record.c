@@ -27,6 +27,8 @@ static ngx_tscast_record_t *ngx_tscast_record_add_locked(
     ngx_tscast_zone_t *zone, ngx_str_t *text, uint32_t hash);
 static ngx_int_t ngx_tscast_record_take_locked(ngx_tscast_zone_t *zone,
     ngx_tscast_record_t *rec, ngx_uint_t inherit);
+static void ngx_tscast_record_free_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_record_t *rec);
 
 
 ngx_int_t
@@ -207,10 +209,7 @@ ngx_tscast_record_sweep(ngx_tscast_zone_t *zone)
             continue;
         }
 
-        ngx_rbtree_delete(&zone->sh->records, &rec->sn.node);
-        ngx_queue_remove(&rec->queue);
-
-        ngx_slab_free_locked(zone->shpool, rec);
+        ngx_tscast_record_free_locked(zone, rec);
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
@@ -250,4 +249,39 @@ ngx_tscast_record_orphan(ngx_tscast_zone_t *zone,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_tscast_record_forget(ngx_tscast_zone_t *zone, uint64_t rule)
+{
+    ngx_queue_t          *q, *next;
+    ngx_tscast_record_t  *rec;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (q = ngx_queue_head(&zone->sh->record_queue);
+         q != ngx_queue_sentinel(&zone->sh->record_queue);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        rec = ngx_queue_data(q, ngx_tscast_record_t, queue);
+
+        if (rec->rule == rule && !rec->owner && !rec->heir && !rec->orphan) {
+            ngx_tscast_record_free_locked(zone, rec);
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+static void
+ngx_tscast_record_free_locked(ngx_tscast_zone_t *zone,
+    ngx_tscast_record_t *rec)
+{
+    ngx_rbtree_delete(&zone->sh->records, &rec->sn.node);
+    ngx_queue_remove(&rec->queue);
+
+    ngx_slab_free_locked(zone->shpool, rec);
 }

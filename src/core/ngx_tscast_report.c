@@ -37,6 +37,7 @@
 
 static void ngx_tscast_report_link_text(ngx_str_t *text,
     ngx_tscast_report_link_t *report);
+static size_t ngx_tscast_report_url(u_char *dst, u_char *url, u_char *last);
 static void ngx_tscast_report_counters(ngx_tscast_stream_t *st,
     ngx_tscast_report_stream_t *report);
 static void ngx_tscast_report_sum(ngx_tscast_stream_t *st,
@@ -182,6 +183,7 @@ void
 ngx_tscast_report_link(ngx_tscast_record_t *rec,
     ngx_tscast_report_link_t *report)
 {
+    report->rule = rec->rule;
     report->state = rec->state;
     report->age = ngx_tscast_since(rec->owner ? rec->since : rec->released);
     report->slot = rec->owner - 1;
@@ -203,12 +205,12 @@ ngx_tscast_report_link(ngx_tscast_record_t *rec,
 }
 
 
-/* "push name url parameters": what may be secret is left out */
+/* "push name url parameters" */
 
 static void
 ngx_tscast_report_link_text(ngx_str_t *text, ngx_tscast_report_link_t *report)
 {
-    u_char  *p, *last, *name, *url, *host;
+    u_char  *p, *last, *name;
 
     last = text->data + text->len;
     name = text->data + sizeof("push ") - 1;
@@ -220,7 +222,18 @@ ngx_tscast_report_link_text(ngx_str_t *text, ngx_tscast_report_link_t *report)
     report->name_len = ngx_min((size_t) (p - name), NGX_TSCAST_NAME_LEN);
     ngx_memcpy(report->name, name, report->name_len);
 
-    url = (p < last) ? p + 1 : last;
+    report->url_len = ngx_tscast_report_url(report->url,
+                                            (p < last) ? p + 1 : last, last);
+}
+
+
+/* up to a blank, and without what may be secret */
+
+static size_t
+ngx_tscast_report_url(u_char *dst, u_char *url, u_char *last)
+{
+    u_char  *p, *host;
+    size_t   len;
 
     for (p = url; p < last && *p != ' ' && *p != '?'; p++) { /* void */ }
 
@@ -231,8 +244,8 @@ ngx_tscast_report_link_text(ngx_str_t *text, ngx_tscast_report_link_t *report)
     p = ngx_min(p + 2, last);
     host = p;
 
-    report->url_len = ngx_min((size_t) (p - url), NGX_TSCAST_REPORT_URL);
-    ngx_memcpy(report->url, url, report->url_len);
+    len = ngx_min((size_t) (p - url), NGX_TSCAST_REPORT_URL);
+    ngx_memcpy(dst, url, len);
 
     for ( /* void */ ; p < last && *p != '/'; p++) {
         if (*p == '@') {
@@ -240,10 +253,37 @@ ngx_tscast_report_link_text(ngx_str_t *text, ngx_tscast_report_link_t *report)
         }
     }
 
-    last = ngx_min(last, host + NGX_TSCAST_REPORT_URL - report->url_len);
+    last = ngx_min(last, host + NGX_TSCAST_REPORT_URL - len);
 
-    ngx_memcpy(report->url + report->url_len, host, last - host);
-    report->url_len += last - host;
+    ngx_memcpy(dst + len, host, last - host);
+
+    return len + (last - host);
+}
+
+
+void
+ngx_tscast_report_rule(ngx_tscast_rule_t *rule,
+    ngx_tscast_report_rule_t *report)
+{
+    ngx_str_t  word;
+
+    ngx_str_null(&word);
+
+    report->id = rule->id;
+    report->url_len = 0;
+
+    if (ngx_tscast_rule_word(&rule->words, &word)) {
+        report->push = (word.len == 4 && word.data[2] == 's');
+    }
+
+    (void) ngx_tscast_rule_word(&rule->words, &word);
+
+    report->stream = word;
+
+    if (ngx_tscast_rule_word(&rule->words, &word)) {
+        report->url_len = ngx_tscast_report_url(report->url, word.data,
+                                                word.data + word.len);
+    }
 }
 
 

@@ -129,6 +129,7 @@ typedef struct {
 #define NGX_TSCAST_REPORT_URL    256    /* bytes; a longer one is cut */
 
 typedef struct {
+    uint64_t                rule;         /* its id, 0: of nginx.conf */
     ngx_uint_t              push;
     ngx_uint_t              state;        /* ngx_tscast_link_state_e */
     ngx_msec_t              age;          /* of the state */
@@ -150,6 +151,15 @@ typedef struct {
     size_t                  error_len;
     u_char                  error[NGX_TSCAST_RECORD_ERROR];
 } ngx_tscast_report_link_t;
+
+
+typedef struct {
+    uint64_t                id;           /* 0: of nginx.conf */
+    ngx_uint_t              push;
+    ngx_str_t               stream;
+    size_t                  url_len;      /* without user and password */
+    u_char                  url[NGX_TSCAST_REPORT_URL];
+} ngx_tscast_report_rule_t;
 
 
 /* a number of 64 bits somewhere in a structure */
@@ -204,6 +214,9 @@ ngx_uint_t ngx_tscast_report_links(ngx_tscast_zone_t *zone, ngx_uint_t i,
 /* under the mutex, or by the record's owner */
 void ngx_tscast_report_link(ngx_tscast_record_t *rec,
     ngx_tscast_report_link_t *report);
+
+void ngx_tscast_report_rule(ngx_tscast_rule_t *rule,
+    ngx_tscast_report_rule_t *report);
 
 /* adds counters, but for those of place and time */
 void ngx_tscast_report_add(ngx_tscast_counters_t *sum,

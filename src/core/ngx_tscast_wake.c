@@ -239,6 +239,21 @@ ngx_tscast_wake_links(ngx_tscast_zone_t *zone)
 }
 
 
+/* all are to look, this worker too */
+
+void
+ngx_tscast_wake_rules(ngx_tscast_zone_t *zone)
+{
+    ngx_tscast_wake_links(zone);
+
+    if (zone->slot) {
+        __atomic_store_n(&zone->slot->links, 1, __ATOMIC_SEQ_CST);
+
+        ngx_tscast_wake_slot(zone, ngx_process_slot);
+    }
+}
+
+
 /* there are letters or an answer, or a publisher is to leave */
 
 void

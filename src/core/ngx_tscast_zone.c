@@ -251,30 +251,35 @@ ngx_tscast_zone_add(ngx_conf_t *cf, ngx_str_t *address, ngx_str_t *name)
 }
 
 
-ngx_tscast_zone_t *
-ngx_tscast_zone_find(ngx_str_t *address, ngx_str_t *name)
+ngx_shm_zone_t *
+ngx_tscast_zone_find(ngx_cycle_t *cycle, ngx_str_t *address, ngx_str_t *name)
 {
-    u_char              *p;
+    u_char              *p, *last;
     size_t               len;
     ngx_uint_t           i;
-    ngx_tscast_zone_t   *zone;
+    ngx_tscast_conf_t   *tcf;
+    ngx_tscast_zone_t  **zones;
 
-    p = ngx_strlchr(address->data, address->data + address->len, '/');
+    last = address->data + address->len;
+    p = ngx_strlchr(address->data, last, '/');
 
-    if (p == NULL) {
+    if (p == NULL || p + 1 == last) {
         return NULL;
     }
 
+    tcf = (ngx_tscast_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                             ngx_tscast_module);
+    zones = tcf->zones.elts;
     len = p - address->data;
 
-    for (i = 0; (zone = ngx_tscast_report_next(i)) != NULL; i++) {
-        if (zone->name.len == len
-            && ngx_strncmp(zone->name.data, address->data, len) == 0)
+    for (i = 0; i < tcf->zones.nelts; i++) {
+        if (zones[i]->name.len == len
+            && ngx_strncmp(zones[i]->name.data, address->data, len) == 0)
         {
-            name->len = address->len - len - 1;
             name->data = p + 1;
+            name->len = last - name->data;
 
-            return zone;
+            return zones[i]->shm_zone;
         }
     }
 
@@ -378,6 +383,7 @@ ngx_tscast_zone_create(ngx_tscast_zone_t *zone)
     ngx_rbtree_init(&sh->records, &sh->no_record, ngx_str_rbtree_insert_value);
     ngx_queue_init(&sh->record_queue);
     ngx_queue_init(&sh->answers);
+    ngx_queue_init(&sh->rules);
     ngx_tscast_store_init(&sh->store, area, chunks);
 
     size = sizeof(" in tscast zone \"\"") + zone->name.len;

@@ -95,6 +95,7 @@ static ngx_tscast_observer_t  ngx_tscast_notify_observer = {
     NULL,
     NULL,
     ngx_tscast_notify_event,
+    NULL,
     NULL
 };
 

@@ -7,6 +7,8 @@
 /*
  * Commands: an object with one member, which names what is meant.
  *
+ *     POST    {"link": {...}}
+ *     DELETE  {"link": {...}}
  *     DELETE  {"publisher": {"stream": "live/cam1"}}
  *     DELETE  {"viewers": {"stream": "live/cam1", "id": 17}}
  */
@@ -19,6 +21,8 @@
 #include "ngx_http_tscast_control.h"
 
 
+static ngx_int_t ngx_http_tscast_control_post(ngx_http_tscast_control_t *ctl,
+    json_t *json);
 static ngx_int_t ngx_http_tscast_control_delete(
     ngx_http_tscast_control_t *ctl, json_t *json);
 static ngx_int_t ngx_http_tscast_control_publisher(
@@ -26,8 +30,6 @@ static ngx_int_t ngx_http_tscast_control_publisher(
 static ngx_int_t ngx_http_tscast_control_viewers(
     ngx_http_tscast_control_t *ctl, json_t *json);
 static void ngx_http_tscast_control_dropped(ngx_tscast_question_t *q);
-static ngx_int_t ngx_http_tscast_control_invalid(
-    ngx_http_tscast_control_t *ctl, json_error_t *error);
 static ngx_tscast_zone_t *ngx_http_tscast_control_stream(ngx_str_t *stream,
     ngx_str_t *name);
 
@@ -47,7 +49,9 @@ ngx_http_tscast_control_command(ngx_http_tscast_control_t *ctl,
         return ngx_http_tscast_control_invalid(ctl, &error);
     }
 
-    rc = ngx_http_tscast_control_delete(ctl, json);
+    rc = (ctl->request->method == NGX_HTTP_POST)
+             ? ngx_http_tscast_control_post(ctl, json)
+             : ngx_http_tscast_control_delete(ctl, json);
 
     json_decref(json);
 
@@ -56,16 +60,34 @@ ngx_http_tscast_control_command(ngx_http_tscast_control_t *ctl,
 
 
 static ngx_int_t
+ngx_http_tscast_control_post(ngx_http_tscast_control_t *ctl, json_t *json)
+{
+    json_t        *link;
+    json_error_t   error;
+
+    if (json_unpack_ex(json, &error, JSON_STRICT, "{s:o}", "link", &link)
+        != 0)
+    {
+        return ngx_http_tscast_control_invalid(ctl, &error);
+    }
+
+    return ngx_http_tscast_control_link_set(ctl, link);
+}
+
+
+static ngx_int_t
 ngx_http_tscast_control_delete(ngx_http_tscast_control_t *ctl, json_t *json)
 {
-    json_t        *publisher, *viewers;
+    json_t        *publisher, *viewers, *link;
     json_error_t   error;
 
     publisher = NULL;
     viewers = NULL;
+    link = NULL;
 
-    if (json_unpack_ex(json, &error, JSON_STRICT, "{s?o, s?o}",
-                       "publisher", &publisher, "viewers", &viewers)
+    if (json_unpack_ex(json, &error, JSON_STRICT, "{s?o, s?o, s?o}",
+                       "publisher", &publisher, "viewers", &viewers,
+                       "link", &link)
         != 0)
     {
         return ngx_http_tscast_control_invalid(ctl, &error);
@@ -73,12 +95,20 @@ ngx_http_tscast_control_delete(ngx_http_tscast_control_t *ctl, json_t *json)
 
     if (json_object_size(json) != 1) {
         return ngx_http_tscast_control_refuse(ctl, NGX_HTTP_BAD_REQUEST,
-                                     "one of \"publisher\" and \"viewers\" is "
-                                     "to be named");
+                                              "one of \"publisher\", "
+                                              "\"viewers\" and \"link\" is to "
+                                              "be named");
     }
 
-    return publisher ? ngx_http_tscast_control_publisher(ctl, publisher)
-                     : ngx_http_tscast_control_viewers(ctl, viewers);
+    if (publisher) {
+        return ngx_http_tscast_control_publisher(ctl, publisher);
+    }
+
+    if (viewers) {
+        return ngx_http_tscast_control_viewers(ctl, viewers);
+    }
+
+    return ngx_http_tscast_control_link_remove(ctl, link);
 }
 
 
@@ -210,9 +240,9 @@ ngx_http_tscast_control_dropped(ngx_tscast_question_t *q)
 }
 
 
-/* what jansson says, with the place in the text where it knows it */
+/* with the place in the text where it is known */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_tscast_control_invalid(ngx_http_tscast_control_t *ctl,
     json_error_t *error)
 {
@@ -233,13 +263,13 @@ ngx_http_tscast_control_invalid(ngx_http_tscast_control_t *ctl,
 static ngx_tscast_zone_t *
 ngx_http_tscast_control_stream(ngx_str_t *stream, ngx_str_t *name)
 {
-    ngx_tscast_zone_t  *zone;
+    ngx_shm_zone_t  *zone;
 
-    zone = ngx_tscast_zone_find(stream, name);
+    zone = ngx_tscast_zone_find((ngx_cycle_t *) ngx_cycle, stream, name);
 
     if (zone == NULL || ngx_tscast_stream_check_name(name) != NGX_OK) {
         return NULL;
     }
 
-    return zone;
+    return zone->data;
 }

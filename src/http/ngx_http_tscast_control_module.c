@@ -31,6 +31,7 @@ static ngx_int_t ngx_http_tscast_control_body(ngx_http_request_t *r,
 static ngx_int_t ngx_http_tscast_control_send(ngx_http_tscast_control_t *ctl,
     ngx_uint_t status, json_t *json);
 static void ngx_http_tscast_control_cleanup(void *data);
+static void *ngx_http_tscast_control_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_tscast_control_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 
@@ -38,9 +39,9 @@ static char *ngx_http_tscast_control_directive(ngx_conf_t *cf,
 static ngx_command_t  ngx_http_tscast_control_commands[] = {
 
     { ngx_string("tscast_control"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_tscast_control_directive,
-      0,
+      NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
@@ -52,7 +53,8 @@ static ngx_http_module_t  ngx_http_tscast_control_module_ctx = {
     NULL,                                  /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_http_tscast_control_create_main_conf,
+                                           /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -336,10 +338,26 @@ ngx_http_tscast_control_cleanup(void *data)
 }
 
 
+static void *
+ngx_http_tscast_control_create_main_conf(ngx_conf_t *cf)
+{
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     cmcf->state = { 0, NULL };
+     */
+
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_tscast_control_main_conf_t));
+}
+
+
 static char *
 ngx_http_tscast_control_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
+    ngx_http_tscast_control_main_conf_t *cmcf = conf;
+
+    ngx_str_t                 *value, file;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -349,6 +367,37 @@ ngx_http_tscast_control_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     clcf->handler = ngx_http_tscast_control_handler;
+
+    if (cf->args->nelts == 1) {
+        return NGX_CONF_OK;
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_tscast_param_string(&value[1], "state=", &file) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &file, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cmcf->state.len == 0) {
+        cmcf->state = file;
+
+        return ngx_http_tscast_control_state_load(cf, &file);
+    }
+
+    if (cmcf->state.len != file.len
+        || ngx_strncmp(cmcf->state.data, file.data, file.len) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "there is another state file, \"%V\"",
+                           &cmcf->state);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

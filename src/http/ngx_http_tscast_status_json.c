@@ -44,6 +44,8 @@ static void ngx_http_tscast_json_begin(ngx_http_tscast_status_t *s);
 static void ngx_http_tscast_json_end(ngx_http_tscast_status_t *s);
 static json_t *ngx_http_tscast_json_workers(void);
 static json_t *ngx_http_tscast_json_events(void);
+static json_t *ngx_http_tscast_json_rules(ngx_pool_t *pool);
+static json_t *ngx_http_tscast_json_rule(ngx_tscast_rule_t *rule);
 static json_t *ngx_http_tscast_json_links(void);
 static json_t *ngx_http_tscast_json_link(ngx_tscast_zone_t *zone,
     ngx_tscast_report_link_t *r);
@@ -170,7 +172,7 @@ ngx_http_tscast_json_end(ngx_http_tscast_status_t *s)
     ngx_tscast_report_node(&node);
 
     json = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o,"
-                     " s:{s:I, s:I}, s:o, s:o, s:o}",
+                     " s:{s:I, s:I}, s:o, s:o, s:o, s:o}",
                      "node", ngx_http_tscast_json_str(&node.name),
                      "version", NGX_TSCAST_VERSION,
                      "nginx", NGINX_VERSION,
@@ -185,6 +187,8 @@ ngx_http_tscast_json_end(ngx_http_tscast_status_t *s)
                          "live", (json_int_t) s->live,
                      "publishers", ngx_http_tscast_json_publishers(s->doors),
                      "viewers", ngx_http_tscast_json_viewers(s->doors, NULL),
+                     "configured_links",
+                         ngx_http_tscast_json_rules(s->request->pool),
                      "links", ngx_http_tscast_json_links());
 
     json_object_set_new(json, "events", ngx_http_tscast_json_events());
@@ -251,6 +255,62 @@ ngx_http_tscast_json_events(void)
 }
 
 
+/* what makes links, whether they run or not */
+
+static json_t *
+ngx_http_tscast_json_rules(ngx_pool_t *pool)
+{
+    json_t             *rules;
+    ngx_uint_t          i;
+    ngx_tscast_rule_t  *configured, rule;
+
+    rules = json_array();
+
+    for (i = 0; /* void */ ; i++) {
+        configured = ngx_tscast_rule_configured((ngx_cycle_t *) ngx_cycle, i);
+
+        if (configured == NULL) {
+            break;
+        }
+
+        if (configured->id == 0) {
+            json_array_append_new(rules,
+                                  ngx_http_tscast_json_rule(configured));
+        }
+    }
+
+    rule.id = 0;
+
+    while (ngx_tscast_rule_next(pool, &rule) == NGX_OK) {
+        json_array_append_new(rules, ngx_http_tscast_json_rule(&rule));
+    }
+
+    return rules;
+}
+
+
+static json_t *
+ngx_http_tscast_json_rule(ngx_tscast_rule_t *rule)
+{
+    json_t                    *json;
+    ngx_tscast_report_rule_t   r;
+
+    ngx_tscast_report_rule(rule, &r);
+
+    json = json_pack("{s:s, s:s%, s:s%, s:s}",
+                     "kind", r.push ? "push" : "pull",
+                     "stream", r.stream.data, r.stream.len,
+                     "url", r.url, r.url_len,
+                     "source", r.id ? "control" : "nginx.conf");
+
+    if (r.id) {
+        ngx_http_tscast_json_number(json, "id", r.id);
+    }
+
+    return json;
+}
+
+
 static json_t *
 ngx_http_tscast_json_links(void)
 {
@@ -300,6 +360,13 @@ ngx_http_tscast_json_link(ngx_tscast_zone_t *zone,
                      "url", r->url, (int) r->url_len,
                      "state", ngx_http_tscast_json_states[r->state],
                      "since", (double) r->age / 1000);
+
+    json_object_set_new(json, "source", json_string(r->rule ? "control"
+                                                            : "nginx.conf"));
+
+    if (r->rule) {
+        ngx_http_tscast_json_number(json, "id", r->rule);
+    }
 
     if (r->slot != (ngx_uint_t) -1) {
         ngx_http_tscast_json_number(json, "slot", r->slot);

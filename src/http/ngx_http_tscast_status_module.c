@@ -237,10 +237,10 @@ ngx_http_tscast_status_wanted(ngx_http_tscast_status_t *s)
 static ngx_int_t
 ngx_http_tscast_status_ask(ngx_http_tscast_status_t *s)
 {
-    ngx_str_t           name;
-    ngx_tscast_zone_t  *zone;
+    ngx_str_t        name;
+    ngx_shm_zone_t  *zone;
 
-    zone = ngx_tscast_zone_find(&s->wanted, &name);
+    zone = ngx_tscast_zone_find((ngx_cycle_t *) ngx_cycle, &s->wanted, &name);
 
     if (zone == NULL) {
         return NGX_DECLINED;
@@ -250,7 +250,7 @@ ngx_http_tscast_status_ask(ngx_http_tscast_status_t *s)
     s->question.data = s;
     s->question.log = s->request->connection->log;
 
-    return ngx_tscast_mail_ask(&s->question, zone, &name);
+    return ngx_tscast_mail_ask(&s->question, zone->data, &name);
 }
 
 

@@ -39,8 +39,6 @@ static void ngx_tscast_link_scan(void);
 static void ngx_tscast_link_scan_streams(ngx_tscast_link_conf_t *lcf);
 static void ngx_tscast_link_published(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
-static ngx_tscast_link_conf_t *ngx_tscast_link_on_demand(
-    ngx_tscast_zone_t *zone, ngx_str_t *name);
 static ngx_msec_t ngx_tscast_link_offered(ngx_tscast_zone_t *zone,
     ngx_str_t *name);
 static void ngx_tscast_link_wanted(ngx_tscast_zone_t *zone,
@@ -78,28 +76,30 @@ static ngx_tscast_observer_t  ngx_tscast_link_observer = {
     ngx_tscast_link_offered,
     ngx_tscast_link_wanted,
     NULL,
+    ngx_tscast_link_lines_check,
     NULL
 };
 
 
-static ngx_tscast_link_main_conf_t  *ngx_tscast_link_conf;
-static ngx_queue_t                   ngx_tscast_links;
-static ngx_uint_t                    ngx_tscast_link_leaving;
-static ngx_uint_t                    ngx_tscast_link_refused;  /* in a row */
-static ngx_event_t                   ngx_tscast_link_later;
-static ngx_connection_t              ngx_tscast_link_dumb;
+static ngx_queue_t       ngx_tscast_links;
+static ngx_uint_t        ngx_tscast_link_leaving;
+static ngx_uint_t        ngx_tscast_link_refused;  /* in a row */
+static ngx_event_t       ngx_tscast_link_later;
+static ngx_connection_t  ngx_tscast_link_dumb;
 
 
-void
+ngx_int_t
 ngx_tscast_link_init(ngx_cycle_t *cycle)
 {
-    ngx_tscast_link_conf = (ngx_tscast_link_main_conf_t *)
-                         ngx_get_conf(cycle->conf_ctx, ngx_tscast_link_module);
+    ngx_tscast_link_main_conf_t  *lmcf;
+
+    lmcf = (ngx_tscast_link_main_conf_t *)
+               ngx_get_conf(cycle->conf_ctx, ngx_tscast_link_module);
 
     ngx_queue_init(&ngx_tscast_links);
 
-    if (ngx_tscast_link_conf->links.nelts == 0) {
-        return;
+    if (ngx_tscast_link_lines_init(lmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ngx_tscast_observe(&ngx_tscast_link_observer);
@@ -111,6 +111,8 @@ ngx_tscast_link_init(ngx_cycle_t *cycle)
     ngx_tscast_link_later.log = cycle->log;
 
     ngx_post_event(&ngx_tscast_link_later, &ngx_posted_next_events);
+
+    return NGX_OK;
 }
 
 
@@ -126,23 +128,22 @@ ngx_tscast_link_scan_handler(ngx_event_t *ev)
 static void
 ngx_tscast_link_scan(void)
 {
-    ngx_uint_t                i, refused;
-    ngx_tscast_link_conf_t  **links;
+    ngx_uint_t               i, refused;
+    ngx_tscast_link_conf_t  *lcf;
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
         return;
     }
 
-    links = ngx_tscast_link_conf->links.elts;
     refused = ngx_tscast_link_refused;
 
-    for (i = 0; i < ngx_tscast_link_conf->links.nelts; i++) {
+    for (i = 0; (lcf = ngx_tscast_link_line(i)) != NULL; i++) {
 
-        if (links[i]->push || links[i]->on_demand) {
-            ngx_tscast_link_scan_streams(links[i]);
+        if (lcf->push || lcf->on_demand) {
+            ngx_tscast_link_scan_streams(lcf);
 
         } else {
-            ngx_tscast_link_claim(links[i], &links[i]->pattern);
+            ngx_tscast_link_claim(lcf, &lcf->pattern);
         }
     }
 
@@ -183,44 +184,20 @@ ngx_tscast_link_scan_streams(ngx_tscast_link_conf_t *lcf)
 static void
 ngx_tscast_link_published(ngx_tscast_zone_t *zone, ngx_str_t *name)
 {
-    ngx_uint_t                i;
-    ngx_tscast_link_conf_t  **links;
+    ngx_uint_t               i;
+    ngx_tscast_link_conf_t  *lcf;
 
     if (ngx_exiting) {
         return;
     }
 
-    links = ngx_tscast_link_conf->links.elts;
-
-    for (i = 0; i < ngx_tscast_link_conf->links.nelts; i++) {
-        if (links[i]->push && links[i]->shm_zone->data == zone
-            && ngx_tscast_link_match(links[i], name))
+    for (i = 0; (lcf = ngx_tscast_link_line(i)) != NULL; i++) {
+        if (lcf->push && lcf->shm_zone->data == zone
+            && ngx_tscast_link_match(lcf, name))
         {
-            ngx_tscast_link_claim(links[i], name);
+            ngx_tscast_link_claim(lcf, name);
         }
     }
-}
-
-
-/* the first pull on demand that fits */
-
-static ngx_tscast_link_conf_t *
-ngx_tscast_link_on_demand(ngx_tscast_zone_t *zone, ngx_str_t *name)
-{
-    ngx_uint_t                i;
-    ngx_tscast_link_conf_t  **links;
-
-    links = ngx_tscast_link_conf->links.elts;
-
-    for (i = 0; i < ngx_tscast_link_conf->links.nelts; i++) {
-        if (links[i]->on_demand && links[i]->shm_zone->data == zone
-            && ngx_tscast_link_match(links[i], name))
-        {
-            return links[i];
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -294,6 +271,10 @@ ngx_tscast_link_claim(ngx_tscast_link_conf_t *lcf, ngx_str_t *name)
 
     link->heir = (rc == NGX_AGAIN);
 
+    if (!link->heir) {
+        rec->rule = lcf->rule;
+    }
+
     ngx_tscast_link_connect(link);
 }
 
@@ -336,10 +317,32 @@ ngx_tscast_link_create(ngx_tscast_link_conf_t *lcf, ngx_str_t *name,
 }
 
 
+void
+ngx_tscast_link_end(ngx_tscast_link_conf_t *lcf)
+{
+    ngx_queue_t        *q, *next;
+    ngx_tscast_link_t  *link;
+
+    for (q = ngx_queue_head(&ngx_tscast_links);
+         q != ngx_queue_sentinel(&ngx_tscast_links);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        link = ngx_queue_data(q, ngx_tscast_link_t, queue);
+
+        if (link->conf == lcf) {
+            ngx_tscast_link_finish(link);
+        }
+    }
+}
+
+
 static void
 ngx_tscast_link_round(void)
 {
     ngx_queue_t  *q, *next;
+
+    ngx_tscast_link_lines_follow();
 
     for (q = ngx_queue_head(&ngx_tscast_links);
          q != ngx_queue_sentinel(&ngx_tscast_links);
@@ -434,13 +437,15 @@ ngx_tscast_link_idle(ngx_tscast_link_t *link)
 }
 
 
-/* another worker has released a record */
+/* another worker has released a record, or there are other rules */
 
 static void
 ngx_tscast_link_links(void)
 {
     ngx_queue_t        *q, *next;
     ngx_tscast_link_t  *link;
+
+    ngx_tscast_link_lines_follow();
 
     for (q = ngx_queue_head(&ngx_tscast_links);
          q != ngx_queue_sentinel(&ngx_tscast_links);
@@ -473,6 +478,7 @@ ngx_tscast_link_succeed(ngx_tscast_link_t *link)
     }
 
     link->heir = 0;
+    rec->rule = link->conf->rule;
 
     rec->told = link->told;
     rec->state = link->up ? NGX_TSCAST_LINK_RUNNING

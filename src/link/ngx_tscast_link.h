@@ -38,6 +38,10 @@
 #define NGX_TSCAST_LINK_BUFFER      65536
 
 
+/* of what is wrong with a rule */
+#define NGX_TSCAST_LINK_WHY             512
+
+
 typedef struct ngx_tscast_link_s           ngx_tscast_link_t;
 typedef struct ngx_tscast_link_conf_s      ngx_tscast_link_conf_t;
 typedef struct ngx_tscast_link_handover_s  ngx_tscast_link_handover_t;
@@ -94,8 +98,10 @@ typedef struct {
 
 
 struct ngx_tscast_link_conf_s {
-    u_char                *file;         /* where it is configured */
-    ngx_uint_t             line;
+    ngx_str_t              where;        /* " in file:line", or "" */
+    uint64_t               rule;         /* its id, 0: of nginx.conf */
+    uint64_t               version;      /* of the rule */
+    ngx_pool_t            *pool;         /* of a rule */
     ngx_uint_t             push;
 
     ngx_str_t              stream;       /* zone/name as written */
@@ -117,7 +123,6 @@ struct ngx_tscast_link_conf_s {
     ngx_msec_t             timeout;      /* connect, silence, no progress */
     ngx_msec_t             flush;
 
-    ngx_uint_t             reserve;      /* there are other such pulls */
     ngx_uint_t             on_demand;    /* only while there are viewers */
     ngx_msec_t             linger;       /* and so long after the last one */
     ngx_msec_t             wait;         /* of a viewer, for the stream */
@@ -194,6 +199,18 @@ char *ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_tscast_link_check(ngx_cycle_t *cycle,
     ngx_tscast_link_main_conf_t *lmcf);
 
+/* of cf->args: NULL after logging why */
+ngx_tscast_link_conf_t *ngx_tscast_link_parse(ngx_conf_t *cf);
+
+/* when all of the configuration was read, beside n others; logs */
+char *ngx_tscast_link_check_one(ngx_cycle_t *cycle,
+    ngx_tscast_link_conf_t *lcf, ngx_tscast_link_conf_t **others,
+    ngx_uint_t n);
+
+/* is there a name that fits both? */
+ngx_uint_t ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a,
+    ngx_tscast_link_conf_t *b);
+
 /* "reconnect=1s" or "reconnect=1s..30s"; NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_tscast_link_reconnect(ngx_str_t *param, ngx_msec_t *min,
     ngx_msec_t *max);
@@ -202,9 +219,38 @@ ngx_int_t ngx_tscast_link_reconnect(ngx_str_t *param, ngx_msec_t *min,
 ngx_uint_t ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf,
     ngx_str_t *name);
 
+/* ngx_tscast_link_lines.c */
+
+ngx_int_t ngx_tscast_link_lines_init(ngx_tscast_link_main_conf_t *lmcf);
+
+/* the i-th, or NULL */
+ngx_tscast_link_conf_t *ngx_tscast_link_line(ngx_uint_t i);
+
+/* looks whether rules have come or gone */
+void ngx_tscast_link_lines_follow(void);
+
+/* NGX_OK, or NGX_DECLINED with *why it cannot be */
+ngx_int_t ngx_tscast_link_lines_check(ngx_tscast_rule_t *rule,
+    ngx_str_t *why);
+
+/* NULL with *why; lcf->pool is to be destroyed */
+ngx_tscast_link_conf_t *ngx_tscast_link_lines_parse(ngx_cycle_t *cycle,
+    ngx_tscast_link_conf_t **others, ngx_uint_t n, ngx_tscast_rule_t *rule,
+    ngx_str_t *why);
+
+/* the first pull on demand that fits, or NULL */
+ngx_tscast_link_conf_t *ngx_tscast_link_on_demand(ngx_tscast_zone_t *zone,
+    ngx_str_t *name);
+
+/* are there other pulls of a stream that this one feeds? */
+ngx_uint_t ngx_tscast_link_reserve(ngx_tscast_link_conf_t *lcf);
+
 /* ngx_tscast_link.c */
 
-void ngx_tscast_link_init(ngx_cycle_t *cycle);
+ngx_int_t ngx_tscast_link_init(ngx_cycle_t *cycle);
+
+/* ends all that this worker runs of it */
+void ngx_tscast_link_end(ngx_tscast_link_conf_t *lcf);
 
 /*
  * The next state of a link.  After any of these the scheme touches nothing of

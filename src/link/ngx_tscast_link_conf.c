@@ -17,6 +17,8 @@
 #include "ngx_tscast_link.h"
 
 
+static char *ngx_tscast_link_where(ngx_conf_t *cf,
+    ngx_tscast_link_conf_t *lcf);
 static char *ngx_tscast_link_stream(ngx_conf_t *cf,
     ngx_tscast_link_conf_t *lcf, ngx_str_t *address);
 static char *ngx_tscast_link_url(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf);
@@ -31,8 +33,12 @@ static ngx_int_t ngx_tscast_link_param(ngx_conf_t *cf,
     ngx_tscast_link_conf_t *lcf, ngx_str_t *param);
 static char *ngx_tscast_link_text(ngx_conf_t *cf,
     ngx_tscast_link_conf_t *lcf);
-static ngx_uint_t ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a,
-    ngx_tscast_link_conf_t *b);
+static char *ngx_tscast_link_check_rules(ngx_cycle_t *cycle,
+    ngx_tscast_link_main_conf_t *lmcf);
+static char *ngx_tscast_link_check_host(ngx_cycle_t *cycle,
+    ngx_tscast_link_conf_t *lcf);
+static char *ngx_tscast_link_check_pair(ngx_cycle_t *cycle,
+    ngx_tscast_link_conf_t *lcf, ngx_tscast_link_conf_t *other);
 static ngx_uint_t ngx_tscast_link_same_peer(ngx_tscast_link_conf_t *a,
     ngx_tscast_link_conf_t *b);
 
@@ -42,27 +48,60 @@ ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_tscast_link_main_conf_t *lmcf = conf;
 
-    ngx_str_t                *value;
+    ngx_tscast_rule_t         rule;
     ngx_tscast_link_conf_t   *lcf, **link;
+
+    lcf = ngx_tscast_link_parse(cf);
+    if (lcf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    link = ngx_array_push(&lmcf->links);
+    if (link == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *link = lcf;
+
+    rule.id = 0;
+    rule.version = 0;
+
+    if (ngx_tscast_rule_words(cf->pool, cf->args->elts, cf->args->nelts,
+                              &rule.words)
+        != NGX_OK
+        || ngx_tscast_rule_configure(cf->cycle, &rule) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_tscast_link_conf_t *
+ngx_tscast_link_parse(ngx_conf_t *cf)
+{
+    ngx_str_t               *value;
+    ngx_tscast_link_conf_t  *lcf;
 
     value = cf->args->elts;
 
     lcf = ngx_pcalloc(cf->pool, sizeof(ngx_tscast_link_conf_t));
     if (lcf == NULL) {
-        return NGX_CONF_ERROR;
+        return NULL;
     }
 
     /*
      * set by ngx_pcalloc():
      *
+     *     lcf->where = { 0, NULL };
+     *     lcf->rule = 0;
+     *     lcf->pool = NULL;
      *     lcf->prefix = 0;
-     *     lcf->reserve = 0;
      *     lcf->conf = NULL;
      *     lcf->addr = NULL;
      */
 
-    lcf->file = cf->conf_file->file.name.data;
-    lcf->line = cf->conf_file->line;
     lcf->push = (value[0].len == 4 && value[0].data[2] == 's');
     lcf->stream = value[1];
     lcf->address = value[2];
@@ -73,20 +112,39 @@ ngx_tscast_link_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->linger = 10000;
     lcf->wait = 10000;
 
-    if (ngx_tscast_link_stream(cf, lcf, &value[1]) != NGX_CONF_OK
+    if (ngx_tscast_link_where(cf, lcf) != NGX_CONF_OK
+        || ngx_tscast_link_stream(cf, lcf, &value[1]) != NGX_CONF_OK
         || ngx_tscast_link_url(cf, lcf) != NGX_CONF_OK
         || ngx_tscast_link_params(cf, lcf) != NGX_CONF_OK
         || ngx_tscast_link_text(cf, lcf) != NGX_CONF_OK)
     {
+        return NULL;
+    }
+
+    return lcf;
+}
+
+
+static char *
+ngx_tscast_link_where(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf)
+{
+    ngx_str_t  *file;
+
+    if (cf->conf_file == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    file = &cf->conf_file->file.name;
+
+    lcf->where.data = ngx_pnalloc(cf->pool, sizeof(" in :") - 1 + file->len
+                                            + NGX_INT64_LEN);
+    if (lcf->where.data == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    link = ngx_array_push(&lmcf->links);
-    if (link == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *link = lcf;
+    lcf->where.len = ngx_sprintf(lcf->where.data, " in %V:%ui", file,
+                                 cf->conf_file->line)
+                     - lcf->where.data;
 
     return NGX_CONF_OK;
 }
@@ -98,9 +156,20 @@ ngx_tscast_link_stream(ngx_conf_t *cf, ngx_tscast_link_conf_t *lcf,
 {
     ngx_str_t  name;
 
-    lcf->shm_zone = ngx_tscast_zone_add(cf, address, &lcf->pattern);
-    if (lcf->shm_zone == NULL) {
-        return NGX_CONF_ERROR;
+    if (cf->conf_file) {
+        lcf->shm_zone = ngx_tscast_zone_add(cf, address, &lcf->pattern);
+        if (lcf->shm_zone == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+    } else {
+        lcf->shm_zone = ngx_tscast_zone_find(cf->cycle, address,
+                                             &lcf->pattern);
+        if (lcf->shm_zone == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown zone in \"%V\"", address);
+            return NGX_CONF_ERROR;
+        }
     }
 
     name = lcf->pattern;
@@ -469,98 +538,98 @@ ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf, ngx_str_t *name)
 char *
 ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
 {
-    ngx_int_t                 rc;
-    ngx_uint_t                i, n;
-    ngx_tscast_link_conf_t  **links, *lcf;
+    ngx_uint_t                i;
+    ngx_tscast_link_conf_t  **links;
 
     links = lmcf->links.elts;
 
     for (i = 0; i < lmcf->links.nelts; i++) {
-        lcf = links[i];
-
-        if (lcf->shm_zone->shm.size == 0) {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "unknown zone in \"%V\" in %s:%ui", &lcf->stream,
-                          lcf->file, lcf->line);
-            return NGX_CONF_ERROR;
-        }
-
-        if (!lcf->push && lcf->prefix
-            && !(lcf->scheme->flags & NGX_TSCAST_SCHEME_PATH))
+        if (ngx_tscast_link_check_one(cycle, links[i], links, i)
+            != NGX_CONF_OK)
         {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_tscast_link_check_rules(cycle, lmcf);
+}
+
+
+/* those that were kept in a file */
+
+static char *
+ngx_tscast_link_check_rules(ngx_cycle_t *cycle,
+    ngx_tscast_link_main_conf_t *lmcf)
+{
+    ngx_str_t                why;
+    ngx_uint_t               i;
+    ngx_tscast_rule_t       *rule;
+    ngx_tscast_link_conf_t  *lcf;
+    u_char                   buf[NGX_TSCAST_LINK_WHY];
+
+    why.data = buf;
+
+    for (i = 0; /* void */ ; i++) {
+        rule = ngx_tscast_rule_configured(cycle, i);
+
+        if (rule == NULL) {
+            return NGX_CONF_OK;
+        }
+
+        if (rule->id == 0) {
+            continue;
+        }
+
+        lcf = ngx_tscast_link_lines_parse(cycle, lmcf->links.elts,
+                                          lmcf->links.nelts, rule, &why);
+        if (lcf == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "a pull over %V:// is of one stream in %s:%ui",
-                          &lcf->url.scheme, lcf->file, lcf->line);
+                          "link %uL of the state file: %V", rule->id, &why);
             return NGX_CONF_ERROR;
         }
 
-        if (!lcf->push && lcf->prefix && !lcf->on_demand) {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "a pull of many streams needs \"on_demand\" in "
-                          "%s:%ui", lcf->file, lcf->line);
+        ngx_destroy_pool(lcf->pool);
+    }
+}
+
+
+char *
+ngx_tscast_link_check_one(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf,
+    ngx_tscast_link_conf_t **others, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    if (lcf->shm_zone->shm.size == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "unknown zone in \"%V\"%V", &lcf->stream, &lcf->where);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!lcf->push && lcf->prefix
+        && !(lcf->scheme->flags & NGX_TSCAST_SCHEME_PATH))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "a pull over %V:// is of one stream%V",
+                      &lcf->url.scheme, &lcf->where);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!lcf->push && lcf->prefix && !lcf->on_demand) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "a pull of many streams needs \"on_demand\"%V",
+                      &lcf->where);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_tscast_link_check_host(cycle, lcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_tscast_link_check_pair(cycle, lcf, others[i])
+            != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
-        }
-
-        if (lcf->scheme->host) {
-            rc = lcf->scheme->host(cycle, lcf);
-
-            if (rc == NGX_ERROR) {
-                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                              "%s of \"%V\" cannot be set up in %s:%ui",
-                              lcf->push ? "push" : "pull", &lcf->address,
-                              lcf->file, lcf->line);
-                return NGX_CONF_ERROR;
-            }
-
-            lcf->known = (rc == NGX_OK);
-        }
-
-        if (lcf->addr == NULL && !lcf->known && lmcf->resolver == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "no resolver in tscast {} for the host name of "
-                          "\"%V\" in %s:%ui", &lcf->address, lcf->file,
-                          lcf->line);
-            return NGX_CONF_ERROR;
-        }
-
-        for (n = 0; n < lmcf->links.nelts; n++) {
-
-            if (n < i && lcf->push == links[n]->push
-                && lcf->shm_zone == links[n]->shm_zone
-                && lcf->prefix == links[n]->prefix
-                && lcf->pattern.len == links[n]->pattern.len
-                && ngx_strncmp(lcf->pattern.data, links[n]->pattern.data,
-                               lcf->pattern.len)
-                   == 0
-                && lcf->address.len == links[n]->address.len
-                && ngx_strncmp(lcf->address.data, links[n]->address.data,
-                               lcf->address.len)
-                   == 0)
-            {
-                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                              "duplicate %s of \"%V\" in %s:%ui",
-                              lcf->push ? "push" : "pull", &lcf->address,
-                              lcf->file, lcf->line);
-                return NGX_CONF_ERROR;
-            }
-
-            if (n != i && !lcf->push && !links[n]->push
-                && ngx_tscast_link_overlap(lcf, links[n]))
-            {
-                lcf->reserve = 1;
-            }
-
-            if (lcf->push && !links[n]->push
-                && ngx_tscast_link_overlap(lcf, links[n])
-                && ngx_tscast_link_same_peer(lcf, links[n]))
-            {
-                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                              "push to \"%V\" in %s:%ui feeds the pull in "
-                              "%s:%ui, which feeds it", &lcf->address,
-                              lcf->file, lcf->line, links[n]->file,
-                              links[n]->line);
-                return NGX_CONF_ERROR;
-            }
         }
     }
 
@@ -568,9 +637,85 @@ ngx_tscast_link_check(ngx_cycle_t *cycle, ngx_tscast_link_main_conf_t *lmcf)
 }
 
 
-/* is there a name that fits both? */
+static char *
+ngx_tscast_link_check_host(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf)
+{
+    ngx_int_t                     rc;
+    ngx_tscast_link_main_conf_t  *lmcf;
 
-static ngx_uint_t
+    lmcf = (ngx_tscast_link_main_conf_t *)
+               ngx_get_conf(cycle->conf_ctx, ngx_tscast_link_module);
+
+    if (lcf->scheme->host) {
+        rc = lcf->scheme->host(cycle, lcf);
+
+        if (rc == NGX_ERROR) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "%s of \"%V\" cannot be set up%V",
+                          lcf->push ? "push" : "pull", &lcf->address,
+                          &lcf->where);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->known = (rc == NGX_OK);
+    }
+
+    if (lcf->addr == NULL && !lcf->known && lmcf->resolver == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "no resolver in tscast {} for the host name of "
+                      "\"%V\"%V", &lcf->address, &lcf->where);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* lcf is the later one */
+
+static char *
+ngx_tscast_link_check_pair(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf,
+    ngx_tscast_link_conf_t *other)
+{
+    ngx_tscast_link_conf_t  *push, *pull;
+
+    if (lcf->push == other->push
+        && lcf->shm_zone == other->shm_zone
+        && lcf->prefix == other->prefix
+        && lcf->pattern.len == other->pattern.len
+        && ngx_strncmp(lcf->pattern.data, other->pattern.data,
+                       lcf->pattern.len)
+           == 0
+        && lcf->address.len == other->address.len
+        && ngx_strncmp(lcf->address.data, other->address.data,
+                       lcf->address.len)
+           == 0)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "duplicate %s of \"%V\"%V",
+                      lcf->push ? "push" : "pull", &lcf->address,
+                      &lcf->where);
+        return NGX_CONF_ERROR;
+    }
+
+    push = lcf->push ? lcf : other;
+    pull = lcf->push ? other : lcf;
+
+    if (push->push && !pull->push
+        && ngx_tscast_link_overlap(push, pull)
+        && ngx_tscast_link_same_peer(push, pull))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "push to \"%V\"%V feeds the pull%V, which feeds it",
+                      &push->address, &push->where, &pull->where);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
 ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a, ngx_tscast_link_conf_t *b)
 {
     size_t  len;

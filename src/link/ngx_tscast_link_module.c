@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 
 #include "ngx_tscast_link.h"
+#include "ngx_tscast_report.h"
 
 
 static void *ngx_tscast_link_create_conf(ngx_cycle_t *cycle);
@@ -135,12 +136,14 @@ ngx_tscast_link_init_conf(ngx_cycle_t *cycle, void *conf)
 static ngx_int_t
 ngx_tscast_link_init_process(ngx_cycle_t *cycle)
 {
-    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
+    if ((ngx_process != NGX_PROCESS_WORKER
+         && ngx_process != NGX_PROCESS_SINGLE)
+        || ngx_tscast_report_next(0) == NULL)
     {
-        ngx_tscast_link_init(cycle);
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_tscast_link_init(cycle);
 }
 
 

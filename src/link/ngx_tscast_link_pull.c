@@ -50,7 +50,8 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
      * on where its own owner has ended, and one of several ousts no other
      */
 
-    pub->inherit = (link->handover == NULL && !link->conf->reserve);
+    pub->inherit = (link->handover == NULL
+                    && !ngx_tscast_link_reserve(link->conf));
 
     rc = ngx_tscast_publish(pub, link->zone, &link->name);
 
