@@ -21,7 +21,10 @@ my $doors = <<'END_OF_CONF';
         }
 END_OF_CONF
 
-my @names = map { "s$_" } 1 .. 12;
+# enough for each peer to have some, and those that are watched
+
+my @names = map { "s$_" } 1 .. 24;
+my @watched = @names[0 .. 11];
 
 
 sub origin {
@@ -40,7 +43,7 @@ my $dead = TSCast::Net::free_port();
 
 my $edge = TSCast::Nginx->new(
     workers => 2,
-    tscast => join("\n", 'node edge; zone live 64m;', <<'END_OF_CONF',
+    tscast => join("\n", 'node edge; zone live 128m window=3s;', <<'END_OF_CONF',
         pull live/cam http://weighted/live/cam reconnect=10s;
         pull live/cold http://backup/live/cam reconnect=10s;
         pull live/down http://down/live/cam reconnect=10s;
@@ -157,7 +160,7 @@ is(scalar keys %count, 3, 'hash: all peers are used');
 my @moved = grep { $first{$_} == $one } @names;
 my @v = map {
     TSCast::Reader->http(port => $edge->port, path => "/live/$_", keep => 0)
-} 'cam', @names;
+} 'cam', @watched;
 
 ok(publish_until(5, sub { !grep { !$_->{bytes} } @v }, @v), 'all play');
 

@@ -139,7 +139,14 @@ ngx_tscast_link_scan(void)
 
     for (i = 0; (lcf = ngx_tscast_link_line(i)) != NULL; i++) {
 
-        if (lcf->push || lcf->on_demand) {
+        if (lcf->push && !lcf->prefix) {
+
+            if (ngx_tscast_stream_live(lcf->shm_zone->data, &lcf->pattern, 1))
+            {
+                ngx_tscast_link_claim(lcf, &lcf->pattern);
+            }
+
+        } else if (lcf->push || lcf->on_demand) {
             ngx_tscast_link_scan_streams(lcf);
 
         } else {
