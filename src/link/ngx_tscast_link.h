@@ -215,6 +215,10 @@ ngx_uint_t ngx_tscast_link_overlap(ngx_tscast_link_conf_t *a,
 ngx_int_t ngx_tscast_link_reconnect(ngx_str_t *param, ngx_msec_t *min,
     ngx_msec_t *max);
 
+/* the text of a pattern: with the name of the stream for $name */
+ngx_int_t ngx_tscast_link_expand(ngx_tscast_link_t *link, ngx_pool_t *pool,
+    ngx_str_t *pattern, ngx_str_t *text);
+
 /* does the link's pattern fit the name? */
 ngx_uint_t ngx_tscast_link_match(ngx_tscast_link_conf_t *lcf,
     ngx_str_t *name);

@@ -24,47 +24,38 @@ static u_char *ngx_tscast_link_http_fields(ngx_tscast_link_t *link,
 ngx_int_t
 ngx_tscast_link_http_expand(ngx_tscast_link_t *link)
 {
-    u_char            *p, *pos, *last;
-    size_t             len;
-    ngx_str_t         *path;
+    u_char            *p;
+    ngx_str_t          path;
     ngx_tscast_url_t  *url;
 
-    path = &link->conf->url.path;
-    last = path->data + path->len;
+    path = link->conf->url.path;
+    p = ngx_strlchr(path.data, path.data + path.len, '#');
 
-    for (len = path->len, pos = path->data; pos < last; pos++) {
-        len += (*pos == '$') ? link->name.len : 0;
+    if (p) {
+        path.len = p - path.data;
     }
 
     url = ngx_palloc(link->pool, sizeof(ngx_tscast_url_t));
-    p = ngx_pnalloc(link->pool, len);
-
-    if (url == NULL || p == NULL) {
+    if (url == NULL) {
         return NGX_ERROR;
     }
 
     *url = link->conf->url;
-    url->path.data = p;
-    url->query.len = 0;
 
-    for (pos = path->data; pos < last && *pos != '#'; /* void */ ) {
-
-        if (*pos == '$') {
-            p = ngx_cpymem(p, link->name.data, link->name.len);
-            pos += sizeof("$name") - 1;
-            continue;
-        }
-
-        if (*pos == '?' && url->query.len == 0) {
-            url->query.data = p + 1;
-            url->query.len = 1;
-        }
-
-        *p++ = *pos++;
+    if (ngx_tscast_link_expand(link, link->pool, &path, &url->path)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    url->path.len = p - url->path.data;
-    url->query.len = url->query.len ? p - url->query.data : 0;
+    url->query.len = 0;
+
+    p = ngx_strlchr(url->path.data, url->path.data + url->path.len, '?');
+
+    if (p) {
+        url->query.data = p + 1;
+        url->query.len = url->path.data + url->path.len - (p + 1);
+    }
 
     link->url = url;
 

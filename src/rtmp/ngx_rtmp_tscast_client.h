@@ -80,12 +80,6 @@ typedef struct {
 extern ngx_module_t  ngx_rtmp_tscast_client_module;
 
 
-/* ngx_rtmp_tscast_link_module.c */
-
-/* with the name of the stream for $name */
-ngx_int_t ngx_rtmp_tscast_link_expand(ngx_tscast_link_t *link,
-    ngx_pool_t *pool, ngx_str_t *pattern, ngx_str_t *text);
-
 /* ngx_rtmp_tscast_client_module.c */
 
 /* the connection of the link becomes a session, and says hello */

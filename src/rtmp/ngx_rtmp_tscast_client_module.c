@@ -163,10 +163,10 @@ ngx_rtmp_tscast_client_session(ngx_tscast_link_t *link)
     c->addr_text.data = ngx_pstrdup(c->pool, &link->peer_name);
 
     if (c->addr_text.data == NULL
-        || ngx_rtmp_tscast_link_expand(link, c->pool, &rlcf->app,
+        || ngx_tscast_link_expand(link, c->pool, &rlcf->app,
                                        &client->app)
            != NGX_OK
-        || ngx_rtmp_tscast_link_expand(link, c->pool, &rlcf->name,
+        || ngx_tscast_link_expand(link, c->pool, &rlcf->name,
                                        &client->name)
            != NGX_OK)
     {

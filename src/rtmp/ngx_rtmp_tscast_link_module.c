@@ -156,43 +156,6 @@ ngx_rtmp_tscast_link_host(ngx_cycle_t *cycle, ngx_tscast_link_conf_t *lcf)
 }
 
 
-ngx_int_t
-ngx_rtmp_tscast_link_expand(ngx_tscast_link_t *link, ngx_pool_t *pool,
-    ngx_str_t *pattern, ngx_str_t *text)
-{
-    u_char  *p, *pos, *last;
-    size_t   len;
-
-    last = pattern->data + pattern->len;
-
-    for (len = pattern->len, pos = pattern->data; pos < last; pos++) {
-        len += (*pos == '$') ? link->name.len : 0;
-    }
-
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-
-    for (pos = pattern->data; pos < last; /* void */ ) {
-
-        if (*pos == '$') {
-            p = ngx_cpymem(p, link->name.data, link->name.len);
-            pos += sizeof("$name") - 1;
-            continue;
-        }
-
-        *p++ = *pos++;
-    }
-
-    text->len = p - text->data;
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_rtmp_tscast_link_start(ngx_tscast_link_t *link)
 {
