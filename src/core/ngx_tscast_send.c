@@ -90,7 +90,9 @@ ngx_tscast_send_socket(ngx_tscast_viewer_t *v)
                              "setsockopt(TCP_NOTSENT_LOWAT) failed");
     }
 
-    user_timeout = ngx_min(v->timeout, NGX_MAX_INT32_VALUE);
+    /* the system comes behind our own timer, which knows what to say */
+
+    user_timeout = ngx_min(v->timeout + 1000, NGX_MAX_INT32_VALUE);
 
     if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
                    (const void *) &user_timeout, sizeof(int))

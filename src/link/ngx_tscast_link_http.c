@@ -238,8 +238,13 @@ ngx_tscast_link_http_head(ngx_event_t *ev, u_char **pos, u_char **last)
                 return NGX_AGAIN;
             }
 
-            if (n == 0 || n == NGX_ERROR) {
+            if (n == 0 || (n == NGX_ERROR && link->drained)) {
                 return NGX_DONE;
+            }
+
+            if (n == NGX_ERROR) {
+                ngx_tscast_link_fail(link, 0, "the connection is broken");
+                return NGX_ERROR;
             }
 
             *pos = buf;

@@ -170,7 +170,8 @@ ngx_tscast_link_tcp_watch(ngx_event_t *ev)
             return;
         }
 
-        ngx_tscast_link_fail(link, 0, "the peer has closed the connection");
+        ngx_tscast_link_fail(link, 0, n ? "the connection is broken"
+                                        : "the peer has closed the connection");
         return;
     }
 
