@@ -164,3 +164,20 @@ ngx_tscast_facts_index(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed,
 
     ngx_tscast_facts_write(feed, NULL, rap, replace);
 }
+
+
+/* is the continuity of all PIDs known, so that none jumps unannounced? */
+
+ngx_uint_t
+ngx_tscast_facts_complete(ngx_tscast_ts_tables_t *t, ngx_tscast_ts_rap_t *rap)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < t->npids; i++) {
+        if (rap->cc[i] == NGX_TSCAST_TS_NO_CC) {
+            return 0;
+        }
+    }
+
+    return 1;
+}

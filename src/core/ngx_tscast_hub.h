@@ -468,6 +468,8 @@ ngx_int_t ngx_tscast_facts_find(ngx_tscast_feed_t *feed, uint64_t from,
     ngx_uint_t newest, ngx_tscast_ts_tables_t *tables,
     ngx_tscast_ts_rap_t *rap);
 uint64_t ngx_tscast_facts_newest(ngx_tscast_feed_t *feed);
+ngx_uint_t ngx_tscast_facts_complete(ngx_tscast_ts_tables_t *t,
+    ngx_tscast_ts_rap_t *rap);
 void ngx_tscast_facts_index(ngx_tscast_zone_t *zone, ngx_tscast_feed_t *feed,
     ngx_tscast_index_t *index, ngx_tscast_ts_rap_t *rap);
 

@@ -48,8 +48,6 @@ static ngx_msec_t ngx_tscast_viewer_linger(ngx_tscast_viewer_t *v,
     ngx_tscast_stream_t *st);
 static ngx_int_t ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
-static ngx_uint_t ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t,
-    ngx_tscast_ts_rap_t *rap);
 static ngx_int_t ngx_tscast_viewer_lag(ngx_tscast_viewer_t *v,
     ngx_tscast_reading_t *rd);
 
@@ -131,6 +129,12 @@ ngx_tscast_viewer_join(ngx_tscast_viewer_t *v, ngx_tscast_zone_t *zone,
     v->fd = v->connection->fd;
 
     ngx_tscast_hold();
+
+    if (wait && ngx_tscast_stream_live(zone, name, 1)) {
+        /* it has come while we were on the way, maybe as w->last_id */
+        ngx_tscast_watch_refresh(w);
+        wait = 0;
+    }
 
     if (wait) {
         /* what is left of former feeds is of no use */
@@ -680,7 +684,7 @@ ngx_tscast_viewer_tune(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd)
     age = ngx_tscast_since(rd->feed->began_at);
 
     if (v->broken && v->first && !rd->ended && age < NGX_TSCAST_COMPLETE
-        && !ngx_tscast_viewer_complete(&ngx_tscast_viewer_tables, &rap))
+        && !ngx_tscast_facts_complete(&ngx_tscast_viewer_tables, &rap))
     {
         ngx_tscast_watch_linger(v->group->watch, NGX_TSCAST_COMPLETE - age);
         return NGX_AGAIN;
@@ -712,23 +716,6 @@ ngx_tscast_viewer_skip(ngx_tscast_viewer_t *v, ngx_tscast_reading_t *rd,
                       "viewer of \"%V\" skips %uL bytes",
                       &rd->feed->stream->sn.str, offset - v->cursor);
     }
-}
-
-
-/* is the continuity of all PIDs known, so that none jumps unannounced? */
-
-static ngx_uint_t
-ngx_tscast_viewer_complete(ngx_tscast_ts_tables_t *t, ngx_tscast_ts_rap_t *rap)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < t->npids; i++) {
-        if (rap->cc[i] == NGX_TSCAST_TS_NO_CC) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
