@@ -34,6 +34,8 @@ static ngx_int_t ngx_tscast_auth_rename(ngx_tscast_auth_t *auth,
 ngx_int_t
 ngx_tscast_auth_ask(ngx_tscast_auth_t *auth, ngx_tscast_call_conf_t *ccf)
 {
+    ngx_str_null(&auth->renamed);
+
     auth->call = ngx_tscast_call_create(ccf);
 
     if (auth->call == NULL) {

@@ -321,8 +321,6 @@ ngx_rtmp_tscast_auth_ask(ngx_rtmp_session_t *s,
     auth->data = s;
     auth->handler = ngx_rtmp_tscast_auth_answer;
 
-    ngx_str_null(&auth->renamed);
-
     if (ngx_tscast_stream_check_name(&auth->name) != NGX_OK) {
         ngx_tscast_stream_log_name(NGX_LOG_ERR, c->log, &auth->name);
         return NGX_ERROR;
