@@ -43,7 +43,9 @@ my $dead = TSCast::Net::free_port();
 
 my $edge = TSCast::Nginx->new(
     workers => 2,
-    tscast => join("\n", 'node edge; zone live 128m window=3s;', <<'END_OF_CONF',
+    tscast => join("\n", <<'END_OF_CONF',
+        node edge;
+        zone live 128m window=3s;
         pull live/cam http://weighted/live/cam reconnect=10s;
         pull live/cold http://backup/live/cam reconnect=10s;
         pull live/down http://down/live/cam reconnect=10s;
