@@ -9,9 +9,8 @@
 
 import { commandsFor, isFlv, nameOf, streamUrl, transportOf }
     from './address.js';
+import { Player } from './player.js';
 import { connect } from './transport.js';
-import { Inspector, PACKET } from './ts.js';
-import { viewFor, viewForFlv } from './views.js';
 
 const STATES = {
     'connecting':  ['Connecting', 'Asking the server for the stream.'],
@@ -42,10 +41,8 @@ export class Card {
                       .firstElementChild;
 
     muted = true;
-    view = null;
 
-    #inspector = new Inspector();
-    #flv = false;
+    #player = null;
     #close = null;
     #retry = null;
     #failures = 0;
@@ -59,6 +56,10 @@ export class Card {
         this.#bind();
         setInterval(() => this.#tick(), TICK);
         this.start();
+    }
+
+    get view() {
+        return this.#player?.view ?? null;
     }
 
     /* makes the connection anew, at once */
@@ -78,7 +79,15 @@ export class Card {
         }
 
         this.#setState('connecting');
-        this.#flv = isFlv(url);
+
+        this.#player = new Player(isFlv(url), {
+            options: () => ({
+                muted: this.muted,
+                onBlocked: () => this.#setState('blocked'),
+            }),
+            shown: (view) => this.#showView(view),
+            failed: (text) => this.#tryLater('failed', text),
+        });
 
         this.#close = connect(url, {
             open: () => this.#setState('waiting'),
@@ -92,90 +101,28 @@ export class Card {
         this.#retry = null;
         this.#close?.();
         this.#close = null;
-        this.#dropView();
-        this.#inspector.forget();
+        this.#player?.close();
+        this.#player = null;
 
         this.received = 0;
         this.samples = [];
     }
 
-    /* data: a view shows one time line; where it breaks a new view begins */
-
     #receive(bytes) {
-        let from = 0;
-
         this.received += bytes.length;
         this.heard = performance.now();
 
-        if (this.#flv) {
-            if (this.view || this.#makeView()) {
-                this.view.push(bytes);
-            }
-
-            return;
-        }
-
-        for (let i = 0; i < bytes.length; i += PACKET) {
-            if (this.#inspector.look(bytes.subarray(i, i + PACKET))) {
-                this.#feed(bytes.subarray(from, i));
-                this.#dropView();
-                from = i;
-            }
-        }
-
-        this.#feed(bytes.subarray(from));
+        this.#player.receive(bytes);
     }
 
-    #feed(bytes) {
-        if (!this.view) {
-            if (!this.#inspector.isComplete || !this.#makeView()) {
-                return;
-            }
-
-            this.view.push(this.#inspector.pat);
-            this.view.push(this.#inspector.pmt);
-        }
-
-        this.view.push(bytes);
-    }
-
-    #makeView() {
-        let view;
-
-        const options = {
-            muted: this.muted,
-            onBlocked: () => this.#setState('blocked'),
-            onError: () => {
-                if (view === this.view) {
-                    this.#tryLater('failed');
-                }
-            },
-        };
-
-        try {
-            view = this.#flv ? viewForFlv(options)
-                             : viewFor(this.#inspector, options);
-
-        } catch (error) {
-            this.#tryLater('failed', error.message);
-            return false;
-        }
-
-        this.view = view;
-        this.view.element.setAttribute('aria-label',
-                                       `${nameOf(this.address)}, live`);
-        this.parts.stage.prepend(this.view.element);
+    #showView(view) {
+        view.element.setAttribute('aria-label',
+                                  `${nameOf(this.address)}, live`);
+        this.parts.stage.prepend(view.element);
 
         this.lastTime = null;
         this.shown = performance.now();
         this.#describe();
-
-        return true;
-    }
-
-    #dropView() {
-        this.view?.destroy();
-        this.view = null;
     }
 
     #tryLater(state, text) {
@@ -279,8 +226,7 @@ export class Card {
         parts.form.elements.transport.value = this.transport;
 
         parts.player.textContent = view
-            ? `${this.#flv ? 'FLV' : this.#inspector.codecs}, by ${view.name}`
-            : '';
+            ? `${this.#player.codecs}, by ${view.name}` : '';
 
         parts.meaning.textContent = view?.delayMeans ?? 'in the player';
         parts.meaning.title = view?.delayDetail ?? '';
