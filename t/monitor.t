@@ -4,17 +4,15 @@ use strict;
 use warnings;
 
 # The page of demo/client/monitor in headless Chromium: figures of streams and
-# viewers, links to another node, a stream that stops, a node that is killed.
-# Screenshots are in build/browser.
+# viewers, a node that pulls and pushes, a stream that stops, a node that is
+# killed.  Screenshots are in build/browser.
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP;
 use Test::More;
 
 use TSCast;
-use TSCast::Status;
 
 my $dir = "$TSCast::ROOT/t/browser";
 my $pages = "$TSCast::ROOT/demo/client";
@@ -46,7 +44,7 @@ my $status = <<'END_OF_CONF';
 END_OF_CONF
 
 my $edge = TSCast::Nginx->new(
-    tscast => 'zone live 16m window=2s;',
+    tscast => 'node edge; zone live 16m window=2s;',
     server => $streams . $status,
 )->start;
 
@@ -74,32 +72,21 @@ END_OF_CONF
 END_OF_CONF
 )->start;
 
-# a node between the two that tells of its links
+# a node between the two, with links that run and links that cannot
 
+my ($from, $to, $deaf) = map { 'http://127.0.0.1:' . $_->port }
+                             $ngx, $edge, $shy;
 my $branch = TSCast::Nginx->new(
-    tscast => 'zone live 16m window=2s;',
-    server => <<'END_OF_CONF',
-        location = /own { tscast_status; }
-        location = /status {
-            alias $PREFIX/status.json;
-            add_header Access-Control-Allow-Origin *;
-        }
-END_OF_CONF
+    workers => 2,
+    tscast => "node branch; zone live 16m window=2s;
+               pull live/one $from/live/one.ts?key=k7s3cr3t;
+               pull live/two $from/live/two.ts;
+               pull live/news http://127.0.0.1:1/news.ts reconnect=90s;
+               push live/one $to/push/\$name;
+               push live/two $to/push/\$name?key=k7s3cr3t;
+               push live/one $deaf/push/\$name reconnect=90s;",
+    server => $status,
 )->start;
-
-my $told = decode_json(TSCast::Status::request($branch, '/own')->{body});
-
-$told->{links} = [
-    link_to('pull', 'live/one', 'running', $ngx->port),
-    link_to('push', 'live/one', 'running', $edge->port),
-    link_to('push', 'live/two', 'running', $edge->port),
-    link_to('pull', 'live/news', 'waiting', 1, 'connection refused'),
-    link_to('push', 'live/one', 'idle', $shy->port),
-];
-
-open my $file, '>', $branch->prefix . '/status.json' or die $!;
-print $file encode_json($told);
-close $file or die $!;
 
 my @run = ('node', "$dir/monitor.js", 'http://127.0.0.1:' . $ngx->port,
            'http://127.0.0.1:' . $branch->port,
@@ -115,7 +102,7 @@ while (my $line = <$out>) {
         ok(!$1, $2);
 
     } elsif ($line eq 'kill the edge') {
-        $edge->stop;
+        $edge->kill_node;
 
     } else {
         $line =~ s/^# //;
@@ -129,17 +116,3 @@ is($?, 0, 'monitor.js ends well');
 $_->stop for $branch, $shy;
 $ngx->stop;
 done_testing();
-
-
-sub link_to {
-    my ($kind, $stream, $state, $port, $error) = @_;
-    my ($name) = $stream =~ m{/(.*)};
-
-    return {
-        kind => $kind,
-        stream => $stream,
-        url => "http://user:hidden\@127.0.0.1:$port/push/$name",
-        state => $state,
-        error => $error // '',
-    };
-}

@@ -7,8 +7,8 @@
  *
  * The page of demo/client/monitor at URL, in Chromium: says "ok - WHAT" or
  * "not ok - WHAT" a line for each test, "kill the edge" when its turn has
- * come, and keeps screenshots in FOLDER. BRANCH is a node whose links lead
- * to EDGE and to the port SHY, which allows no other page.
+ * come, and keeps screenshots in FOLDER. BRANCH pulls from URL, pushes to EDGE
+ * and, in vain, to the port SHY, which allows no other page.
  */
 
 import { spawn } from 'node:child_process';
@@ -191,13 +191,15 @@ async function main() {
         viewers.push(await watch('one'), await watch('one'),
                      await watch('one'), await watch('two'));
 
-        await says(row(here, 'live/one'), 'viewers', /^3$/);
-        await says(row(here, 'live/two'), 'viewers', /^1$/);
-        await rate(row(here, 'live/one'), 'out', 3);
-        await rate(row(here, 'live/two'), 'out', 2);
+        /* and one more, which is the pull of the branch */
+
+        await says(row(here, 'live/one'), 'viewers', /^4$/);
+        await says(row(here, 'live/two'), 'viewers', /^2$/);
+        await rate(row(here, 'live/one'), 'out', 4);
+        await rate(row(here, 'live/two'), 'out', 4);
 
         viewers.shift().destroy();
-        await says(row(here, 'live/one'), 'viewers', /^2$/);
+        await says(row(here, 'live/one'), 'viewers', /^3$/);
     });
 
     await test('what is in a stream', () =>
@@ -222,7 +224,8 @@ async function main() {
             const response = await route.fetch();
             const status = await response.json();
 
-            status.streams[0].health.continuity_errors += 3;
+            status.streams.find(({ name }) => name === 'live/far')
+                  .health.continuity_errors += 3;
             await route.fulfill({ response, json: status });
         });
 
@@ -241,15 +244,30 @@ async function main() {
         }
     });
 
-    await test('links, and one that is down', async () => {
-        const down = middle.locator('.link[data-tone="bad"]');
+    await test('what was pulled and pushed arrives', async () => {
+        await rate(row(middle, 'live/one'), 'in', 1);
+        await rate(row(panel(page, `${edge}/status`), 'live/two'), 'in', 2);
+    });
 
-        same(await middle.locator('.link').count(), 5, 'links');
-        same((await down.innerText()).replace(/\s+/g, ' '),
-             'waiting pull live/news from http://127.0.0.1:1'
-             + ' connection refused', 'the link');
-        same((await page.content()).includes('hidden@'), false,
-             'a password on the page');
+    await test('links, and those that are down', async () => {
+        const links = middle.locator('.link');
+
+        await middle.locator('.link[data-tone="good"]').nth(3).waitFor();
+        await middle.locator('.link[data-tone="bad"]').nth(1).waitFor();
+
+        same((await links.allInnerTexts())
+                 .map((text) => text.replace(/\s+/g, ' ').trim())
+                 .sort().join('; '), [
+            `running pull live/one from ${base}`,
+            `running pull live/two from ${base}`,
+            `running push live/one to ${edge}`,
+            `running push live/two to ${edge}`,
+            'waiting pull live/news from http://127.0.0.1:1 connect() failed',
+            `waiting push live/one to http://127.0.0.1:${shy}`
+                + ' it has no such stream, status 404',
+        ].join('; '), 'the links');
+        same((await page.content()).includes('k7s3cr3t'), false,
+             'a secret on the page');
     });
 
     await test('the picture tells who feeds whom', async () => {
@@ -257,12 +275,12 @@ async function main() {
         const text = await page.locator('#topology')
                                .getAttribute('aria-label');
 
-        same(text, [
+        same(text.split('; ').sort().join('; '), [
             `${host(base)} feeds ${host(branch)}: good`,
             `${host(branch)} feeds ${host(edge)}: good`,
             `http://127.0.0.1:1 feeds ${host(branch)}: bad`,
-            `${host(branch)} feeds http://127.0.0.1:${shy}: idle`,
-        ].join('; '), 'what the picture tells');
+            `${host(branch)} feeds http://127.0.0.1:${shy}: bad`,
+        ].sort().join('; '), 'what the picture tells');
     });
 
     await test('a click plays the stream', async () => {
@@ -316,6 +334,11 @@ async function main() {
 
         await killed.and(page.locator('[data-tone="bad"]')).waitFor();
         await says(killed, 'state', /^No answer for [34] s$/);
+
+        await middle.locator('.link[data-tone="bad"]').filter({
+            hasText: `push live/one to ${edge}`,
+        }).waitFor();
+
         await fits(page);
         await page.screenshot({ path: `${folder}/monitor-killed.png`,
                                 fullPage: true });
