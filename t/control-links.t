@@ -342,4 +342,38 @@ is(configured(), '', 'nothing of it was kept');
 
 $ngx->stop;
 
+
+# no room in the zone: told, and over when there is some again
+
+{
+    my $full = TSCast::Nginx->new(
+        workers => 2, tscast => 'zone live 1m;',
+        server => 'location = /status { tscast_status; }
+                   location = /control { tscast_control; }',
+    )->start;
+
+    my ($a, @ids);
+
+    for my $i (1 .. 200) {
+        $a = TSCast::Control::command(
+            $full, POST => add('push', "live/x$i", "http://127.0.0.1:$port/",
+                               'header=X: ' . 'x' x 7000));
+        last if $a->{status} != 201;
+        push @ids, $a->{json}{link}{id};
+    }
+
+    is($a->{status}, 507, 'a zone that is full');
+    like($a->{json}{error}, qr/zone is full/, 'says so');
+    cmp_ok(scalar(@ids), '>', 10, 'after some links');
+    is(scalar(@{TSCast::Status::get($full)->{configured_links}}),
+       scalar(@ids), 'which are all there');
+
+    is(TSCast::Control::told($full, DELETE => { link => { id => $ids[0] } }),
+       '204', 'one is removed');
+    is(TSCast::Control::told($full, POST => add('push', 'live/y', $url)),
+       '201', 'and another finds room');
+
+    $full->stop;
+}
+
 done_testing;

@@ -13,9 +13,17 @@ use Test::More;
 
 use TSCast;
 
+my $tcp = !TSCast::Nginx::missing_stream();
 my $ngx = TSCast::Nginx->new(
     workers => 2,
-    tscast => "zone live 16m window=5s;\nzone other 4m;",
+    tscast => "zone live 16m window=5s;\nzone other 4m;
+               pull live/fetched http://127.0.0.1:1/x on_demand wait=60s;",
+    main => $tcp ? <<'END_OF_CONF' : '',
+        stream {
+            server { listen 127.0.0.1:$PORT_1; tscast_ingest live/tcp; }
+            server { listen 127.0.0.1:$PORT_2; tscast_play live/tcp; }
+        }
+END_OF_CONF
     server => <<'END_OF_CONF',
         location ~ ^/push/(?<stream>.+)$ { tscast_ingest live/$stream; }
         location ~ ^/live/(?<stream>.+)$ { tscast_play live/$stream; }
@@ -298,6 +306,57 @@ sub listed {
     is(drop(publisher => { stream => 'live/late' })->{status}, 204,
        'a publisher beside it');
     $_->close for $p, $again, @v;
+}
+
+
+# a viewer that waits for what a link is to fetch
+
+{
+    my ($one, $two) = $ngx->workers;
+    my $v = viewer($two, '/live/fetched', 'http');
+
+    ok(TSCast::Net::until_true(5, sub {
+        my $s = TSCast::Status::stream($ngx, 'live/fetched');
+        return $s && $s->{viewers}{now};
+    }), 'a viewer waits');
+
+    my $a = drop(viewers => { stream => 'live/fetched' }, worker => $one);
+
+    is("$a->{status} $a->{json}{viewers}", '200 1', 'it is dropped');
+    ok($v->wait_end(5), 'and waits no longer');
+    is($v->{status}, 404, 'but is answered');
+    $v->close;
+}
+
+
+# over TCP
+
+SKIP: {
+    skip 'no stream module', 7 if !$tcp;
+
+    my $in = TSCast::bytes('seconds=2');
+    my $sock = TSCast::Net::dial($ngx->other_port(1));
+
+    TSCast::Net::put($sock, $in, 5);
+    $ngx->wait_stream('/live/tcp');
+
+    my $v = TSCast::Reader->raw(port => $ngx->other_port(2));
+
+    ok(fed(10_000, $v), 'a viewer over TCP');
+
+    my %list = listed('live/tcp');
+
+    is(join(' ', map { $_->{protocol} } values %list), 'tcp', 'is listed');
+    is(drop(viewers => { stream => 'live/tcp' })->{json}{viewers}, 1,
+       'and dropped');
+    ok(pump(5, sub { $v->{end} }, $v), 'its connection ends');
+    is(drop(publisher => { stream => 'live/tcp' })->{status}, 204,
+       'so is a publisher');
+    ok(TSCast::Net::until_true(5, sub {
+        my $n = sysread $sock, my $buf, 1;
+        return defined $n && $n == 0;
+    }), 'and its connection ends');
+    $_->close for $sock, $v;
 }
 
 
