@@ -34,8 +34,12 @@ static ngx_int_t ngx_http_tscast_control_rule_set(
 static ngx_int_t ngx_http_tscast_control_rule_done(
     ngx_http_tscast_control_t *ctl, ngx_tscast_rule_t *rule,
     ngx_uint_t status, char *what);
+static ngx_int_t ngx_http_tscast_control_named(ngx_array_t *words,
+    ngx_str_t *named, ngx_tscast_rule_t *rule, ngx_str_t *old,
+    json_error_t *error);
 static ngx_int_t ngx_http_tscast_control_params(ngx_array_t *words,
-    json_t *json, json_error_t *error);
+    json_t *json, ngx_tscast_rule_t *rule, ngx_str_t *old,
+    json_error_t *error);
 
 
 static char  *ngx_http_tscast_control_names[] = { "kind", "stream", "url" };
@@ -218,88 +222,37 @@ ngx_int_t
 ngx_http_tscast_control_rule(ngx_pool_t *pool, json_t *json,
     ngx_tscast_rule_t *rule, json_error_t *error)
 {
-    char         *text[3], *missing;
-    size_t        len[3];
     json_t       *id, *params;
-    ngx_str_t     old, *word;
-    ngx_uint_t    i, more;
+    ngx_str_t     old, named[3];
     ngx_array_t   words;
 
-    ngx_memzero(text, sizeof(text));
+    ngx_memzero(named, sizeof(named));
     params = NULL;
 
     if (json_unpack_ex(json, error, JSON_STRICT,
                        "{s?o, s?s%, s?s%, s?s%, s?o}", "id", &id,
-                       "kind", &text[0], &len[0], "stream", &text[1], &len[1],
-                       "url", &text[2], &len[2], "parameters", &params)
+                       "kind", &named[0].data, &named[0].len,
+                       "stream", &named[1].data, &named[1].len,
+                       "url", &named[2].data, &named[2].len,
+                       "parameters", &params)
         != 0)
     {
         return NGX_DECLINED;
     }
 
-    missing = "memory";
     error->line = -1;
-
-    if (ngx_array_init(&words, pool, 8, sizeof(ngx_str_t)) != NGX_OK) {
-        goto failed;
-    }
 
     ngx_str_null(&old);
 
-    for (i = 0; i < 3; i++) {
-        more = ngx_tscast_rule_word(&rule->words, &old);
-
-        word = ngx_array_push(&words);
-        if (word == NULL) {
-            goto failed;
-        }
-
-        if (text[i]) {
-            word->len = len[i];
-            word->data = (u_char *) text[i];
-
-        } else if (more) {
-            *word = old;
-
-        } else {
-            missing = ngx_http_tscast_control_names[i];
-            goto failed;
-        }
-    }
-
-    word = words.elts;
-
-    if (word->len != 4 || (ngx_strncmp(word->data, "push", 4) != 0
-                           && ngx_strncmp(word->data, "pull", 4) != 0))
+    if (ngx_array_init(&words, pool, 8, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_http_tscast_control_named(&words, named, rule, &old, error)
+           != NGX_OK
+        || ngx_http_tscast_control_params(&words, params, rule, &old, error)
+           != NGX_OK
+        || ngx_tscast_rule_words(pool, words.elts, words.nelts, &rule->words)
+           != NGX_OK)
     {
-        ngx_sprintf((u_char *) error->text,
-                    "\"kind\" is neither push nor pull%Z");
         return NGX_DECLINED;
-    }
-
-    if (params) {
-
-        if (ngx_http_tscast_control_params(&words, params, error) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-
-    } else {
-
-        while (ngx_tscast_rule_word(&rule->words, &old)) {
-
-            word = ngx_array_push(&words);
-            if (word == NULL) {
-                goto failed;
-            }
-
-            *word = old;
-        }
-    }
-
-    if (ngx_tscast_rule_words(pool, words.elts, words.nelts, &rule->words)
-        != NGX_OK)
-    {
-        goto failed;
     }
 
     if (rule->words.len > NGX_HTTP_TSCAST_CONTROL_WORDS) {
@@ -309,10 +262,41 @@ ngx_http_tscast_control_rule(ngx_pool_t *pool, json_t *json,
     }
 
     return NGX_OK;
+}
 
-failed:
 
-    ngx_sprintf((u_char *) error->text, "\"%s\" is missing%Z", missing);
+/* the first three; old is the word of the rule that goes with the last */
+
+static ngx_int_t
+ngx_http_tscast_control_named(ngx_array_t *words, ngx_str_t *named,
+    ngx_tscast_rule_t *rule, ngx_str_t *old, json_error_t *error)
+{
+    ngx_str_t   *word;
+    ngx_uint_t   i, more;
+
+    for (i = 0; i < 3; i++) {
+        more = ngx_tscast_rule_word(&rule->words, old);
+        word = ngx_array_push(words);
+
+        if (word == NULL || (named[i].data == NULL && !more)) {
+            ngx_sprintf((u_char *) error->text, "\"%s\" is missing%Z",
+                        ngx_http_tscast_control_names[i]);
+            return NGX_DECLINED;
+        }
+
+        *word = named[i].data ? named[i] : *old;
+    }
+
+    word = words->elts;
+
+    if (word->len == 4 && (ngx_strncmp(word->data, "push", 4) == 0
+                           || ngx_strncmp(word->data, "pull", 4) == 0))
+    {
+        return NGX_OK;
+    }
+
+    ngx_sprintf((u_char *) error->text,
+                "\"kind\" is neither push nor pull%Z");
 
     return NGX_DECLINED;
 }
@@ -320,26 +304,34 @@ failed:
 
 static ngx_int_t
 ngx_http_tscast_control_params(ngx_array_t *words, json_t *json,
-    json_error_t *error)
+    ngx_tscast_rule_t *rule, ngx_str_t *old, json_error_t *error)
 {
     size_t      i;
     json_t     *param;
     ngx_str_t  *word;
 
+    if (json == NULL) {
+
+        while (ngx_tscast_rule_word(&rule->words, old)) {
+            word = ngx_array_push(words);
+            if (word == NULL) {
+                goto failed;
+            }
+
+            *word = *old;
+        }
+
+        return NGX_OK;
+    }
+
     if (!json_is_array(json)) {
-        ngx_sprintf((u_char *) error->text,
-                    "\"parameters\" is not an array of strings%Z");
-        return NGX_DECLINED;
+        goto failed;
     }
 
     json_array_foreach(json, i, param) {
-
         word = json_is_string(param) ? ngx_array_push(words) : NULL;
-
         if (word == NULL) {
-            ngx_sprintf((u_char *) error->text,
-                        "\"parameters\" is not an array of strings%Z");
-            return NGX_DECLINED;
+            goto failed;
         }
 
         word->len = json_string_length(param);
@@ -347,6 +339,13 @@ ngx_http_tscast_control_params(ngx_array_t *words, json_t *json,
     }
 
     return NGX_OK;
+
+failed:
+
+    ngx_sprintf((u_char *) error->text,
+                "\"parameters\" is not an array of strings%Z");
+
+    return NGX_DECLINED;
 }
 
 

@@ -120,40 +120,38 @@ ngx_http_tscast_control_read(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
     ngx_str_t                   body;
-    ngx_connection_t           *c;
     ngx_http_tscast_control_t  *ctl;
 
-    c = r->connection;
     ctl = ngx_http_get_module_ctx(r, ngx_http_tscast_control_module);
 
     if (!(r->method & (NGX_HTTP_POST|NGX_HTTP_DELETE))) {
         (void) ngx_http_tscast_control_refuse(ctl, NGX_HTTP_NOT_ALLOWED,
                                               "neither POST nor DELETE");
+        return;
+    }
 
-    } else if (!ngx_http_tscast_control_is_json(r)) {
+    if (!ngx_http_tscast_control_is_json(r)) {
         (void) ngx_http_tscast_control_refuse(ctl,
                                               NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                               "not application/json");
-
-    } else {
-        rc = ngx_http_tscast_control_body(r, &body);
-
-        if (rc == NGX_OK) {
-            rc = ngx_http_tscast_control_command(ctl, &body);
-
-        } else if (rc == NGX_DECLINED) {
-            rc = ngx_http_tscast_control_refuse(ctl,
-                                              NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                              "more than %d bytes",
-                                              NGX_HTTP_TSCAST_CONTROL_BODY);
-        }
-
-        if (rc != NGX_DONE) {
-            ngx_http_finalize_request(r, rc);
-        }
+        return;
     }
 
-    ngx_http_run_posted_requests(c);
+    rc = ngx_http_tscast_control_body(r, &body);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tscast_control_command(ctl, &body);
+
+    } else if (rc == NGX_DECLINED) {
+        rc = ngx_http_tscast_control_refuse(ctl,
+                                            NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                            "more than %d bytes",
+                                            NGX_HTTP_TSCAST_CONTROL_BODY);
+    }
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
 }
 
 
@@ -189,11 +187,12 @@ ngx_http_tscast_control_body(ngx_http_request_t *r, ngx_str_t *body)
     off_t         size;
     ssize_t       n;
     ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_chain_t  *bufs, *cl;
 
     size = 0;
+    bufs = r->request_body ? r->request_body->bufs : NULL;
 
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+    for (cl = bufs; cl; cl = cl->next) {
         size += ngx_buf_size(cl->buf);
     }
 
@@ -209,7 +208,7 @@ ngx_http_tscast_control_body(ngx_http_request_t *r, ngx_str_t *body)
     body->data = p;
     body->len = size;
 
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+    for (cl = bufs; cl; cl = cl->next) {
         b = cl->buf;
 
         if (!b->in_file) {
