@@ -99,7 +99,7 @@ my @tags = @TSCast::RTMPConf::TAGS;
 
         # cam1 and cam2, of both mirrors
 
-        return 4 == TSCast::Net::connections($port);
+        return 4 == (() = $master->error_log =~ /play: name='cam/g);
     }), 'rtmp-mirror: all mirrors wait at the master');
 
     my $p = TSCast::RTMP->new(port => $port, name => 'cam1?key=wrong');
@@ -109,6 +109,13 @@ my @tags = @TSCast::RTMPConf::TAGS;
 
     $p = TSCast::RTMP->new(port => $port, name => 'cam1?key=s3cr3t');
     is($p->status, $TSCast::RTMP::START, 'and given');
+
+    # what comes before the other worker has it is not for its mirrors
+
+    ok(TSCast::Net::until_true(5, sub {
+        1 < (() = $master->error_log
+                  =~ /publish: name='cam1' args='key=s3cr3t'/g);
+    }), 'all workers have it');
 
     $p->tags(@tags[0 .. 20]);
 

@@ -46,6 +46,7 @@ sub conf {
 
     $conf =~ s/^(load_module .*\n)+/$load${user}daemon off;/m or die;
     $conf =~ s/^worker_processes auto;/worker_processes 2;/m or die;
+    $conf =~ s/error.log notice;/error.log info;/ or die;
     $conf =~ s/^(events \{\n    worker_connections) \d+/$1 1000/m or die;
     $conf =~ s{^rtmp_auto_push on;}
               {rtmp_auto_push on; rtmp_socket_dir $self->{prefix}/temp;}m;
