@@ -26,6 +26,7 @@ my $server = <<'END_OF_CONF';
     location ~ ^/live/(?<stream>.+)$ {
         tscast_play live/$stream format=flv linger=20s;
     }
+    location ~ ^/ts/(?<stream>.+)$ { tscast_play live/$stream linger=20s; }
 END_OF_CONF
 
 # the origin: numbered pictures come to it as packets, and go by RTMP
@@ -114,13 +115,16 @@ sub plays {
 more('the first viewer makes the link');
 is($v->{status}, 200, 'and waits for it');
 
+my $packets = TSCast::Reader->http(port => $ngx->port, path => '/ts/cam',
+                                   version => '1.0');
+
 for my $round (1, 2) {
     my $owner = owner();
 
-    $ngx->reload(meanwhile => sub { feed($v) });
+    $ngx->reload(meanwhile => sub { feed($v, $packets) });
 
     ok(TSCast::Net::until_true(12, sub {
-        feed($v);
+        feed($v, $packets);
         owner() != $owner && $ngx->error_log =~ /$owner#\d+: link is finished/;
     }), "reload $round: another worker has the link");
     more('and the viewer goes on');
@@ -132,6 +136,12 @@ my ($missing_frames, $doubled) = map { $v->{check}{$_} // 0 }
 is($missing_frames, 0, 'no frame is missing');
 is($doubled, 0, 'and none comes twice');
 is($v->{check}->faults, '', 'the stream is well formed');
+ok(TSCast::Net::until_true(5, sub {
+    feed($v, $packets);
+    $packets->{check}{discontinuities} >= 2;
+}), 'packets begin anew each time');
+is($packets->{check}->faults(missing => 1), '', 'and are well formed');
+$packets->close;
 unlike($ngx->error_log, qr/link is down|without what was before/,
        'the link never was down');
 
