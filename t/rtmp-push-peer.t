@@ -156,6 +156,11 @@ for my $case (
      sub { $_[0]->_message(2, 1, 0, 0, pack 'N', 0) }],
     ['garbage', qr/^this is no RTMP$/, 'connect',
      sub { TSCast::Net::put($_[0]{sock}, "\x3f" . "\xff" x 5000) }],
+    ['a command without end', qr/^it sends a command of 800010 bytes$/,
+     'connect', sub {
+         $_[0]->_message(3, 20, 0, 0, "\x02\0\x07_result"
+                                      . "\x03\0\x01a" x 200_000);
+     }],
     ['a message that does not end', qr/^no answer$/, 'connect',
      sub { TSCast::Net::put($_[0]{sock}, pack('C', 3) . "\0\0\0\0\xff\xff\x14")
      }, 1],
@@ -200,9 +205,28 @@ is(() = $ngx->error_log =~ /\[error\].*link is down/g, 1,
 
 my ($line) = $ngx->error_log =~ /\[error\].*(link is down.*)/;
 
-is($line, 'link is down: the peer has closed the connection, push: "live/cam" '
-          . qq{"$url/app/inst/\$name?key=a/b&n=\$name", }
-          . "peer: 127.0.0.1:$far->{port}", 'in the words of links');
+is($line =~ s/: the .*? (closed the connection|broken),/: GONE,/r,
+   qq{link is down: GONE, push: "live/cam" "$url/app/inst/\$name?key=a/b&n=}
+   . qq{\$name", peer: 127.0.0.1:$far->{port}}, 'in the words of links');
+
+# garbage while it runs, and an empty stream of commands
+
+{
+    my $s = $far->accept;
+
+    $s->greet;
+    $s->message;
+    $s->_message(3, 20, 0, 0, $_)
+        for '', "\x02", "\x02\xff\xff_result",
+            "\x02\0\x07_result" . "\x03" x 99,
+            "\x02\0\x08onStatus\0" . 'x' x 8 . "\x05\x03\xff\xff";
+
+    like(failure('garbage', sub {
+        TSCast::Net::put($s->{sock}, "\x3f" . "\xff" x 5000);
+    }), qr/^the peer answers no ping, or not by RTMP$/, 'garbage on the way');
+
+    $s->close;
+}
 
 # a peer that reads nothing
 

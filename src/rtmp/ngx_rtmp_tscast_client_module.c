@@ -19,6 +19,13 @@
 #include "ngx_rtmp_tscast_client.h"
 
 
+/*
+ * bytes of a command, or of metadata: nginx-rtmp goes down a level of its stack
+ * with each object in an object
+ */
+#define NGX_RTMP_TSCAST_COMMAND  16384
+
+
 static ngx_int_t ngx_rtmp_tscast_client_session(ngx_tscast_link_t *link);
 static ngx_rtmp_tscast_client_t *ngx_rtmp_tscast_client_get(
     ngx_rtmp_session_t *s);
@@ -115,7 +122,14 @@ ngx_rtmp_tscast_client_open(ngx_tscast_link_t *link)
     if (rc != NGX_OK) {
 
         if (rc == NGX_ERROR) {
+            /* the log was in the pool */
+
+            c->log = &link->log;
+            c->read->log = c->log;
+            c->write->log = c->log;
+
             ngx_destroy_pool(c->pool);
+            c->pool = link->pool;
 
         } else {
             /* nginx-rtmp has closed it */
@@ -163,11 +177,9 @@ ngx_rtmp_tscast_client_session(ngx_tscast_link_t *link)
     c->addr_text.data = ngx_pstrdup(c->pool, &link->peer_name);
 
     if (c->addr_text.data == NULL
-        || ngx_tscast_link_expand(link, c->pool, &rlcf->app,
-                                       &client->app)
+        || ngx_tscast_link_expand(link, c->pool, &rlcf->app, &client->app)
            != NGX_OK
-        || ngx_tscast_link_expand(link, c->pool, &rlcf->name,
-                                       &client->name)
+        || ngx_tscast_link_expand(link, c->pool, &rlcf->name, &client->name)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -272,6 +284,10 @@ ngx_rtmp_tscast_client_gone(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     } else if (c->timedout) {
         ngx_tscast_link_fail(link, NGX_ETIMEDOUT, "no answer");
 
+    } else if (!c->read->eof && link->up) {
+        ngx_tscast_link_fail(link, 0,
+                             "the peer answers no ping, or not by RTMP");
+
     } else if (!c->read->eof) {
         ngx_tscast_link_fail(link, 0, "this is no RTMP");
 
@@ -304,6 +320,12 @@ ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     }
 
     if (client->link == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (h->mlen > NGX_RTMP_TSCAST_COMMAND) {
+        ngx_tscast_link_fail(client->link, 0,
+                             "it sends a command of %uD bytes", h->mlen);
         return NGX_ERROR;
     }
 
