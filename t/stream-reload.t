@@ -192,6 +192,11 @@ sub who {
 
     TSCast::Net::put($sock, $ts->take(2));
 
+    # the former one is still there
+
+    ok($ngx->wait_log(qr/"live\/tcp" has ended.*"live\/tcp" is published/s),
+       'kill, TCP: published');
+
     my $v = TSCast::Reader->raw(sock => $ngx->connect_to_worker($second,
                                                    port => $port{3}));
 
