@@ -411,6 +411,25 @@ for my $case ([9, "\x22\0", 'video codec "Sorenson H.263"'],
     }
 }
 
+# objects in objects without end, which nginx-rtmp would follow down its stack
+
+{
+    my @workers = sort $ngx->workers;
+
+    for my $type (18, 20) {
+        my $p = $door->publisher("deep$type");
+
+        $p->_message(3, $type, 0, 1, "\x02\0\x0d\@setDataFrame"
+                                     . "\x03\0\x01a" x 200_000);
+        ok($p->closed_within(8), "type $type: the session is closed");
+        $p->close;
+    }
+
+    ok($ngx->wait_log(qr/client sends a command of 8000\d\d bytes/),
+       'and a line says so');
+    is(join(' ', sort $ngx->workers), "@workers", 'no worker is lost');
+}
+
 # silence
 
 {

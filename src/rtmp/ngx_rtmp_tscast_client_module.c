@@ -23,7 +23,7 @@
  * bytes of a command, or of metadata: nginx-rtmp goes down a level of its stack
  * with each object in an object
  */
-#define NGX_RTMP_TSCAST_COMMAND  16384
+#define NGX_RTMP_TSCAST_COMMAND  32768
 
 
 static ngx_int_t ngx_rtmp_tscast_client_session(ngx_tscast_link_t *link);
@@ -307,6 +307,8 @@ ngx_rtmp_tscast_client_gone(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
 }
 
 
+/* before nginx-rtmp reads it, in sessions of any kind */
+
 static ngx_int_t
 ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     ngx_chain_t *in)
@@ -314,6 +316,12 @@ ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     ngx_rtmp_tscast_client_t  *client;
 
     client = ngx_rtmp_tscast_client_get(s);
+
+    if (client == NULL && h->mlen > NGX_RTMP_TSCAST_COMMAND) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "client sends a command of %uD bytes", h->mlen);
+        return NGX_ERROR;
+    }
 
     if (client == NULL) {
         return NGX_OK;
