@@ -482,7 +482,7 @@ sub wait_stream {
 
 # a connection that the worker $pid has accepted.  An idle nginx often accepts
 # everything on one worker, so connections are opened in bursts until that one
-# has its share.
+# has its share, and in the end the others stand still for a moment.
 
 sub connect_to_worker {
     my ($self, $pid, %opt) = @_;
@@ -491,7 +491,13 @@ sub connect_to_worker {
 
     my $port = delete $opt{port} // $self->{port};
 
-    for my $try (1 .. 40) {
+    for my $try (1 .. 20) {
+        my @others = $try > 10
+                     ? grep { $_ != $pid && !$self->{stopped}{$_} } @workers
+                     : ();
+
+        $self->stop_worker($_) for @others;
+
         my @socks = map { TSCast::Net::dial($port, %opt) } 1 .. 8;
         my $found;
 
@@ -504,6 +510,8 @@ sub connect_to_worker {
                 last;
             }
         }
+
+        $self->cont_worker($_) for @others;
 
         return $found if $found;
     }
