@@ -290,6 +290,8 @@ struct ngx_tscast_publisher_s {
     ngx_uint_t              takeover;
     ngx_uint_t              inherit;    /* from older workers, same door:
                                            they hear what we hear */
+    ngx_uint_t              datagrams;  /* what is between two writes may be
+                                           lost */
     ngx_uint_t              weak;       /* gives way to all that are not */
     ngx_uint_t              leaves;     /* another is to go on at its end */
     ngx_tscast_via_t       *via;        /* it came through them, or NULL */

@@ -105,6 +105,8 @@ ngx_tscast_publish(ngx_tscast_publisher_t *pub, ngx_tscast_zone_t *zone,
     }
 
     ngx_tscast_ts_sync_init(&pub->sync);
+    pub->sync.datagrams = pub->datagrams;
+
     ngx_tscast_ts_parser_init(&pub->parser);
     ngx_tscast_ts_health_init(&pub->health);
 

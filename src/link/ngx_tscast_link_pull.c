@@ -45,6 +45,9 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     pub->weak = 1;
     pub->via = link->via;
 
+    pub->datagrams = (link->conf->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM)
+                     != 0;
+
     /*
      * a pull that was changed takes over from older workers, but an heir goes
      * on where its own owner has ended, and one of several ousts no other

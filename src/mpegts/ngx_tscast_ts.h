@@ -74,6 +74,8 @@ typedef struct {
     uint64_t                resyncs;      /* times that sync was lost */
     size_t                  len;          /* bytes in carry */
     unsigned                locked:1;
+    unsigned                datagrams:1;  /* set by the caller: an input may
+                                             be missing */
     u_char                  carry[NGX_TSCAST_TS_LOCK * NGX_TSCAST_TS_PACKET];
 } ngx_tscast_ts_sync_t;
 

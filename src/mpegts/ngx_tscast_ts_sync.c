@@ -13,6 +13,10 @@
  *   in the hunt, the first position p at which NGX_TSCAST_TS_LOCK whole
  *   packets line up ends the hunt, and all before it is dropped.
  *
+ * With datagrams, a packet that began in the input before is one only if the
+ * next packet begins behind it, as far as can be seen: what lies between may
+ * be lost, and two halves are no packet.
+ *
  * carry[] begins with a sync byte or is empty.  In lock it has less than a
  * packet, in the hunt less than NGX_TSCAST_TS_LOCK packets, the sync bytes
  * of which line up as far as they are here.
@@ -47,6 +51,7 @@ ngx_tscast_ts_sync_init(ngx_tscast_ts_sync_t *s)
     s->resyncs = 0;
     s->len = 0;
     s->locked = 0;
+    s->datagrams = 0;
 }
 
 
@@ -86,6 +91,8 @@ ngx_tscast_ts_sync_carry(ngx_tscast_ts_sync_t *s, u_char **pos, u_char *last,
 
     *run = s->carry;
 
+    had = s->len;
+
     if (s->locked) {
         ngx_tscast_ts_sync_fill(s, pos, last, NGX_TSCAST_TS_PACKET);
 
@@ -93,12 +100,21 @@ ngx_tscast_ts_sync_carry(ngx_tscast_ts_sync_t *s, u_char **pos, u_char *last,
             return 0;
         }
 
+        n = s->len - had;
         s->len = 0;
+
+        if (s->datagrams && *pos < last && **pos != NGX_TSCAST_TS_SYNC_BYTE) {
+            *pos -= n;
+
+            s->locked = 0;
+            s->resyncs++;
+            s->dropped += had;
+
+            return 0;
+        }
 
         return 1;
     }
-
-    had = s->len;
 
     ngx_tscast_ts_sync_fill(s, pos, last, NGX_TSCAST_TS_HUNT);
 

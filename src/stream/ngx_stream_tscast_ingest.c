@@ -253,6 +253,7 @@ ngx_stream_tscast_publish(ngx_stream_session_t *s,
     pub->timeout = tscf->ingest->timeout;
     pub->takeover = tscf->ingest->takeover;
     pub->inherit = udp;
+    pub->datagrams = udp;
 
     rc = ngx_tscast_publish(pub, ctx->zone, &ctx->name);
 

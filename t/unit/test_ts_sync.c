@@ -191,6 +191,56 @@ ts_sync_garbage_between(void **state)
 }
 
 
+/*
+ * Datagrams of 1472 bytes, cut anywhere, one of which is lost: the packet that
+ * it had a part of is not made of two halves, and the rest is whole.
+ */
+
+static void
+ts_sync_lost_datagram(void **state)
+{
+    u_char                      *p;
+    size_t                       at, n;
+    ngx_uint_t                   packets, lost;
+    static result_t              r;
+    static ngx_tscast_ts_sync_t  s;
+
+    input_len = 0;
+    add_packets(64);
+
+    for (lost = 1; lost < 7; lost++) {
+        ngx_memzero(&r, sizeof(result_t));
+
+        ngx_tscast_ts_sync_init(&s);
+        s.datagrams = 1;
+
+        for (at = 0; at < input_len; at += 1472) {
+            n = ngx_min(1472, input_len - at);
+
+            if (at != lost * 1472) {
+                feed(&s, &r, input + at, n);
+            }
+        }
+
+        packets = r.len / 188;
+
+        /* the whole ones before, and those behind up to the end */
+
+        n = lost * 1472 / 188;
+        p = r.data + n * 188;
+
+        assert_memory_equal(r.data, input, n * 188);
+
+        n = packets - n;
+        assert_memory_equal(p, input + input_len - n * 188, n * 188);
+
+        at = (lost + 1) * 1472;
+        assert_int_equal(n, (input_len - at) / 188);
+        assert_int_equal(s.dropped, input_len - 1472 - packets * 188);
+    }
+}
+
+
 /* fewer than five packets between two pieces of garbage are no stream */
 
 static void
@@ -340,6 +390,7 @@ main(void)
         cmocka_unit_test(ts_sync_clean_stream),
         cmocka_unit_test(ts_sync_garbage_before),
         cmocka_unit_test(ts_sync_garbage_between),
+        cmocka_unit_test(ts_sync_lost_datagram),
         cmocka_unit_test(ts_sync_too_few),
         cmocka_unit_test(ts_sync_cut_packet),
         cmocka_unit_test(ts_sync_short_input_and_rest),
