@@ -198,6 +198,8 @@ sub film {
 
     # meanwhile: a stream in real time, as ETSI TR 101 290 looks at it
 
+    ok($v->wait_bytes(200 * 188), 'it goes on');
+
     my $r = TSCast::Reader->http(port => $ngx->port,
                                  path => '/status?stream=live/played');
 
