@@ -167,7 +167,10 @@ my @v = map {
 ok(publish_until(5, sub { !grep { !$_->{bytes} } @v }, @v), 'all play');
 
 delete($p{a})->close;
-kill 'KILL', $origin{a}->workers, $origin{a}->master;
+
+# the master first, which would start others
+
+kill 'KILL', $origin{a}->master, $origin{a}->workers;
 
 ok(publish_until(5, sub { last_port('cam') == $two }, @v),
    'the peer in use dies: the next one');

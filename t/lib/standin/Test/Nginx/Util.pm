@@ -190,7 +190,7 @@ sub stop_nginx {
     return if !_runs($pid);
 
     warn "nginx $pid does not end, killing it\n";
-    kill 'KILL', _children($pid), $pid;
+    kill 'KILL', reverse _children($pid), $pid;
 }
 
 
