@@ -37,6 +37,8 @@
 /* bytes read at a time, of all links of a worker in turn */
 #define NGX_TSCAST_LINK_BUFFER      65536
 
+/* buffers read before others have their turn */
+#define NGX_TSCAST_LINK_READS       8
 
 /* of what is wrong with a rule */
 #define NGX_TSCAST_LINK_WHY             512
@@ -333,6 +335,10 @@ void ngx_tscast_link_push_count(ngx_tscast_link_t *link);
  */
 ngx_int_t ngx_tscast_link_pull_data(ngx_tscast_link_t *link, u_char *p,
     size_t n);
+
+/* the read handler of a connection; take is as ngx_tscast_link_pull_data() */
+void ngx_tscast_link_pull_read(ngx_event_t *ev,
+    ngx_int_t (*take)(ngx_tscast_link_t *link, u_char *p, size_t n));
 
 /* once after each batch of data */
 void ngx_tscast_link_pull_flush(ngx_tscast_link_t *link);

@@ -11,9 +11,6 @@
 #include "ngx_tscast_link_http.h"
 
 
-/* buffers read before others have their turn */
-#define NGX_TSCAST_LINK_HTTP_READS      8
-
 #define NGX_TSCAST_LINK_HTTP_REDIRECTS  5
 
 
@@ -24,7 +21,7 @@ static void ngx_tscast_link_http_pull_go(ngx_tscast_link_t *link,
     ngx_tscast_url_t *url);
 static void ngx_tscast_link_http_pull_body(ngx_event_t *ev);
 static ngx_int_t ngx_tscast_link_http_pull_take(ngx_tscast_link_t *link,
-    u_char *p, u_char *last);
+    u_char *p, size_t n);
 
 
 void
@@ -68,7 +65,7 @@ ngx_tscast_link_http_pull_read(ngx_event_t *ev)
 
     ngx_add_timer(&link->timer, link->conf->timeout);
 
-    if (ngx_tscast_link_http_pull_take(link, pos, last) == NGX_OK) {
+    if (ngx_tscast_link_http_pull_take(link, pos, last - pos) == NGX_OK) {
         ngx_tscast_link_pull_flush(link);
         ngx_tscast_link_http_pull_body(ev);
     }
@@ -259,66 +256,20 @@ ngx_tscast_link_http_pull_go(ngx_tscast_link_t *link, ngx_tscast_url_t *url)
 static void
 ngx_tscast_link_http_pull_body(ngx_event_t *ev)
 {
-    ssize_t             n;
-    ngx_uint_t          i;
-    ngx_connection_t   *c;
-    ngx_tscast_link_t  *link;
-
-    static u_char  buf[NGX_TSCAST_LINK_BUFFER];
-
-    c = ev->data;
-    link = c->data;
-
-    if (c->close) {
-        ngx_tscast_link_finish(link);
-        return;
-    }
-
-    for (i = 0; i < NGX_TSCAST_LINK_HTTP_READS; i++) {
-
-        n = c->recv(c, buf, sizeof(buf));
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == 0 || n == NGX_ERROR) {
-            ngx_tscast_link_pull_end(link, n ? "the connection is broken"
-                                        : "the peer has closed the connection");
-            return;
-        }
-
-        if (ngx_tscast_link_http_pull_take(link, buf, buf + n) != NGX_OK) {
-            return;
-        }
-    }
-
-    if (i) {
-        ngx_tscast_link_pull_flush(link);
-    }
-
-    if (i == NGX_TSCAST_LINK_HTTP_READS) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-        return;
-    }
-
-    if (ngx_handle_read_event(ev, 0) != NGX_OK) {
-        ngx_tscast_link_fail(link, 0, "the connection is broken");
-    }
+    ngx_tscast_link_pull_read(ev, ngx_tscast_link_http_pull_take);
 }
 
 
 /* NGX_OK, or another after which the link is in its next state */
 
 static ngx_int_t
-ngx_tscast_link_http_pull_take(ngx_tscast_link_t *link, u_char *p,
-    u_char *last)
+ngx_tscast_link_http_pull_take(ngx_tscast_link_t *link, u_char *p, size_t n)
 {
-    size_t                   n;
-    u_char                  *data;
+    u_char                  *data, *last;
     ngx_tscast_link_http_t  *ctx;
 
     ctx = link->ctx;
+    last = p + n;
 
     for ( ;; ) {
         n = ngx_tscast_link_http_parse_body(&ctx->parse, &p, last, &data);

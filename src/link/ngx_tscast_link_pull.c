@@ -121,6 +121,59 @@ ngx_tscast_link_pull_flush(ngx_tscast_link_t *link)
 
 
 void
+ngx_tscast_link_pull_read(ngx_event_t *ev,
+    ngx_int_t (*take)(ngx_tscast_link_t *link, u_char *p, size_t n))
+{
+    ssize_t             n;
+    ngx_uint_t          i;
+    ngx_connection_t   *c;
+    ngx_tscast_link_t  *link;
+
+    static u_char  buf[NGX_TSCAST_LINK_BUFFER];
+
+    c = ev->data;
+    link = c->data;
+
+    if (c->close) {
+        ngx_tscast_link_finish(link);
+        return;
+    }
+
+    for (i = 0; i < NGX_TSCAST_LINK_READS; i++) {
+
+        n = c->recv(c, buf, sizeof(buf));
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == 0 || n == NGX_ERROR) {
+            ngx_tscast_link_pull_end(link, n ? "the connection is broken"
+                                        : "the peer has closed the connection");
+            return;
+        }
+
+        if (take(link, buf, n) != NGX_OK) {
+            return;
+        }
+    }
+
+    if (i) {
+        ngx_tscast_link_pull_flush(link);
+    }
+
+    if (i == NGX_TSCAST_LINK_READS) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+        return;
+    }
+
+    if (ngx_handle_read_event(ev, 0) != NGX_OK) {
+        ngx_tscast_link_fail(link, 0, "the connection is broken");
+    }
+}
+
+
+void
 ngx_tscast_link_pull_end(ngx_tscast_link_t *link, const char *reason)
 {
     if (link->publishing) {

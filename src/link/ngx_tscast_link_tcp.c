@@ -16,10 +16,6 @@
 #include "ngx_tscast_link.h"
 
 
-/* buffers read before others have their turn */
-#define NGX_TSCAST_LINK_READS  8
-
-
 static void ngx_tscast_link_tcp_start(ngx_tscast_link_t *link);
 static void ngx_tscast_link_tcp_connected(ngx_tscast_link_t *link);
 static void ngx_tscast_link_tcp_drained(ngx_tscast_link_t *link);
@@ -182,50 +178,5 @@ ngx_tscast_link_tcp_watch(ngx_event_t *ev)
 static void
 ngx_tscast_link_tcp_read(ngx_event_t *ev)
 {
-    ssize_t             n;
-    ngx_uint_t          i;
-    ngx_connection_t   *c;
-    ngx_tscast_link_t  *link;
-
-    static u_char  buf[NGX_TSCAST_LINK_BUFFER];
-
-    c = ev->data;
-    link = c->data;
-
-    if (c->close) {
-        ngx_tscast_link_finish(link);
-        return;
-    }
-
-    for (i = 0; i < NGX_TSCAST_LINK_READS; i++) {
-
-        n = c->recv(c, buf, sizeof(buf));
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == 0 || n == NGX_ERROR) {
-            ngx_tscast_link_pull_end(link, n ? "the connection is broken"
-                                        : "the peer has closed the connection");
-            return;
-        }
-
-        if (ngx_tscast_link_pull_data(link, buf, n) != NGX_OK) {
-            return;
-        }
-    }
-
-    if (i) {
-        ngx_tscast_link_pull_flush(link);
-    }
-
-    if (i == NGX_TSCAST_LINK_READS) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-        return;
-    }
-
-    if (ngx_handle_read_event(ev, 0) != NGX_OK) {
-        ngx_tscast_link_fail(link, 0, "the connection is broken");
-    }
+    ngx_tscast_link_pull_read(ev, ngx_tscast_link_pull_data);
 }
