@@ -22,6 +22,7 @@
 #define NGX_TSCAST_AUTH_LINES  256
 
 
+static void ngx_tscast_auth_cleanup(void *data);
 static ngx_int_t ngx_tscast_auth_lines(ngx_tscast_auth_t *auth);
 static ngx_int_t ngx_tscast_auth_escape(ngx_pool_t *pool, ngx_str_t *s);
 static void ngx_tscast_auth_done(ngx_tscast_call_t *call);
@@ -29,6 +30,32 @@ static ngx_int_t ngx_tscast_auth_answer(ngx_tscast_auth_t *auth,
     ngx_tscast_call_t *call);
 static ngx_int_t ngx_tscast_auth_rename(ngx_tscast_auth_t *auth,
     ngx_tscast_link_http_header_t *location);
+
+
+ngx_int_t
+ngx_tscast_auth_bind(ngx_tscast_auth_t *auth, ngx_pool_t *pool)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_tscast_auth_cleanup;
+    cln->data = auth;
+
+    return NGX_OK;
+}
+
+
+/* harmless when there was an answer */
+
+static void
+ngx_tscast_auth_cleanup(void *data)
+{
+    ngx_tscast_auth_cancel(data);
+}
 
 
 ngx_int_t

@@ -184,6 +184,9 @@ size_t ngx_tscast_notify_json(ngx_tscast_event_t *event, uint64_t serial,
 
 /* ngx_tscast_auth.c */
 
+/* what is still asked when the pool goes is cancelled; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_tscast_auth_bind(ngx_tscast_auth_t *auth, ngx_pool_t *pool);
+
 /* NGX_OK, and handler is called later; or NGX_ERROR, after logging */
 ngx_int_t ngx_tscast_auth_ask(ngx_tscast_auth_t *auth,
     ngx_tscast_call_conf_t *ccf);

@@ -48,7 +48,6 @@ static ngx_int_t ngx_rtmp_tscast_auth_begin(ngx_rtmp_session_t *s,
     ngx_rtmp_tscast_auth_ctx_t **result);
 static ngx_rtmp_tscast_auth_ctx_t *ngx_rtmp_tscast_auth_ctx(
     ngx_rtmp_session_t *s);
-static void ngx_rtmp_tscast_auth_cleanup(void *data);
 static ngx_int_t ngx_rtmp_tscast_auth_ask(ngx_rtmp_session_t *s,
     ngx_rtmp_tscast_auth_ctx_t *ctx, u_char *name, u_char *args);
 static void ngx_rtmp_tscast_auth_answer(ngx_tscast_auth_t *auth,
@@ -256,7 +255,6 @@ static ngx_rtmp_tscast_auth_ctx_t *
 ngx_rtmp_tscast_auth_ctx(ngx_rtmp_session_t *s)
 {
     ngx_pool_t                  *pool;
-    ngx_pool_cleanup_t          *cln;
     ngx_rtmp_tscast_auth_ctx_t  *ctx;
 
     ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_tscast_auth_module);
@@ -272,26 +270,13 @@ ngx_rtmp_tscast_auth_ctx(ngx_rtmp_session_t *s)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(pool, 0);
-    if (cln == NULL) {
+    if (ngx_tscast_auth_bind(&ctx->auth, pool) != NGX_OK) {
         return NULL;
     }
-
-    cln->handler = ngx_rtmp_tscast_auth_cleanup;
-    cln->data = &ctx->auth;
 
     ngx_rtmp_set_ctx(s, ctx, ngx_rtmp_tscast_auth_module);
 
     return ctx;
-}
-
-
-/* harmless when there was an answer */
-
-static void
-ngx_rtmp_tscast_auth_cleanup(void *data)
-{
-    ngx_tscast_auth_cancel(data);
 }
 
 

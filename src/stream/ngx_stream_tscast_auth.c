@@ -24,7 +24,6 @@ static void ngx_stream_tscast_auth_refuse(ngx_stream_session_t *s,
 static void ngx_stream_tscast_auth_read(ngx_event_t *rev);
 static ngx_tscast_auth_t *ngx_stream_tscast_auth_create(
     ngx_stream_session_t *s);
-static void ngx_stream_tscast_auth_cleanup(void *data);
 static char *ngx_stream_tscast_auth_args(ngx_conf_t *cf,
     ngx_stream_tscast_auth_conf_t *acf, ngx_str_t *value);
 
@@ -165,35 +164,17 @@ ngx_stream_tscast_auth(ngx_stream_session_t *s, ngx_stream_tscast_ctx_t *ctx,
 static ngx_tscast_auth_t *
 ngx_stream_tscast_auth_create(ngx_stream_session_t *s)
 {
-    ngx_pool_t          *pool;
-    ngx_tscast_auth_t   *auth;
-    ngx_pool_cleanup_t  *cln;
+    ngx_pool_t         *pool;
+    ngx_tscast_auth_t  *auth;
 
     pool = s->connection->pool;
 
     auth = ngx_pcalloc(pool, sizeof(ngx_tscast_auth_t));
-    if (auth == NULL) {
+    if (auth == NULL || ngx_tscast_auth_bind(auth, pool) != NGX_OK) {
         return NULL;
     }
-
-    cln = ngx_pool_cleanup_add(pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_stream_tscast_auth_cleanup;
-    cln->data = auth;
 
     return auth;
-}
-
-
-/* harmless when there was an answer */
-
-static void
-ngx_stream_tscast_auth_cleanup(void *data)
-{
-    ngx_tscast_auth_cancel(data);
 }
 
 
