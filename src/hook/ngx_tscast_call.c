@@ -30,7 +30,6 @@
 
 static void ngx_tscast_call_begin(ngx_event_t *ev);
 static ngx_int_t ngx_tscast_call_next(ngx_tscast_call_t *call);
-static ngx_int_t ngx_tscast_call_resolve(ngx_tscast_call_t *call);
 static void ngx_tscast_call_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_tscast_call_connect(ngx_tscast_call_t *call,
     struct sockaddr *sockaddr, socklen_t socklen);
@@ -127,7 +126,10 @@ ngx_tscast_call_begin(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_tscast_call_resolve(call) != NGX_OK) {
+    if (ngx_tscast_link_resolve(&call->resolve, &call->conf->url.host,
+                                ngx_tscast_call_resolved, call)
+        != NGX_OK)
+    {
         ngx_tscast_call_fail(call, 0, "%V cannot be resolved",
                              &call->conf->url.host);
     }
@@ -151,37 +153,6 @@ ngx_tscast_call_next(ngx_tscast_call_t *call)
     }
 
     return rc;
-}
-
-
-static ngx_int_t
-ngx_tscast_call_resolve(ngx_tscast_call_t *call)
-{
-    ngx_resolver_ctx_t           *ctx;
-    ngx_tscast_link_main_conf_t  *lmcf;
-
-    lmcf = (ngx_tscast_link_main_conf_t *)
-               ngx_get_conf(ngx_cycle->conf_ctx, ngx_tscast_link_module);
-
-    ctx = ngx_resolve_start(lmcf->resolver, NULL);
-
-    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        return NGX_ERROR;
-    }
-
-    ctx->name = call->conf->url.host;
-    ctx->handler = ngx_tscast_call_resolved;
-    ctx->data = call;
-    ctx->timeout = lmcf->resolver_timeout;
-
-    call->resolve = ctx;
-
-    if (ngx_resolve_name(ctx) != NGX_OK) {
-        call->resolve = NULL;
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 

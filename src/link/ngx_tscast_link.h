@@ -299,6 +299,13 @@ ngx_int_t ngx_tscast_link_address(ngx_tscast_link_t *link,
 void ngx_tscast_link_tcp(ngx_tscast_link_t *link,
     void (*handler)(ngx_tscast_link_t *link));
 
+/*
+ * Asks the block's resolver; *resolve is set before the handler is called.
+ * Returns NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_tscast_link_resolve(ngx_resolver_ctx_t **resolve,
+    ngx_str_t *host, ngx_resolver_handler_pt handler, void *data);
+
 /* the round-trip time to the peer, microseconds; 0 where it is not known */
 ngx_uint_t ngx_tscast_link_rtt(ngx_tscast_link_t *link);
 

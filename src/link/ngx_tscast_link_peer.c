@@ -18,7 +18,6 @@
 #include "ngx_tscast_link.h"
 
 
-static ngx_int_t ngx_tscast_link_resolve(ngx_tscast_link_t *link);
 static void ngx_tscast_link_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_tscast_link_tcp_handler(ngx_event_t *ev);
 
@@ -66,7 +65,10 @@ ngx_tscast_link_locate(ngx_tscast_link_t *link, ngx_tscast_url_t *url)
 
     if (rc == NGX_DECLINED) {
 
-        if (ngx_tscast_link_resolve(link) != NGX_OK) {
+        if (ngx_tscast_link_resolve(&link->resolve, &link->url->host,
+                                    ngx_tscast_link_resolved, link)
+            != NGX_OK)
+        {
             ngx_tscast_link_fail(link, 0, "%V cannot be resolved",
                                  &url->host);
         }
@@ -87,8 +89,9 @@ ngx_tscast_link_locate(ngx_tscast_link_t *link, ngx_tscast_url_t *url)
 }
 
 
-static ngx_int_t
-ngx_tscast_link_resolve(ngx_tscast_link_t *link)
+ngx_int_t
+ngx_tscast_link_resolve(ngx_resolver_ctx_t **resolve, ngx_str_t *host,
+    ngx_resolver_handler_pt handler, void *data)
 {
     ngx_resolver_ctx_t           *ctx;
     ngx_tscast_link_main_conf_t  *lmcf;
@@ -107,15 +110,15 @@ ngx_tscast_link_resolve(ngx_tscast_link_t *link)
         return NGX_ERROR;
     }
 
-    ctx->name = link->url->host;
-    ctx->handler = ngx_tscast_link_resolved;
-    ctx->data = link;
+    ctx->name = *host;
+    ctx->handler = handler;
+    ctx->data = data;
     ctx->timeout = lmcf->resolver_timeout;
 
-    link->resolve = ctx;
+    *resolve = ctx;
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
-        link->resolve = NULL;
+        *resolve = NULL;
         return NGX_ERROR;
     }
 
