@@ -155,9 +155,15 @@ ngx_tscast_link_lines_read(void)
                                           ngx_tscast_link_lines_n, &rule,
                                           &why);
 
-        if (lcf == NULL || ngx_tscast_link_lines_add(lcf) != NGX_OK) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "link %uL cannot be set up: %V", rule.id, &why);
+        if (lcf && ngx_tscast_link_lines_add(lcf) == NGX_OK) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "link %uL cannot be set up: %V", rule.id, &why);
+
+        if (lcf) {
+            ngx_destroy_pool(lcf->pool);
         }
     }
 
