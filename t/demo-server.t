@@ -60,10 +60,11 @@ sub family {
 
 sub offset {
     for (1 .. 100) {
-        my $offset = 1000 + int rand 14_000;
+        my $offset = 11_000 + int rand 4_500;    # not to the ephemeral ones
 
         return $offset if !grep {
-            !IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1,
+            !TSCast::Net::claim_port($offset + $_)
+            || !IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1,
                                    LocalPort => $offset + $_)
         } 8088 .. 8091, 50_002 .. 50_004;
     }

@@ -173,4 +173,16 @@ is(check(join '', @packets[0, 1], @packets[$video[30] .. $#packets])
     }
 }
 
+
+# a port is given to one test only
+
+{
+    my $port = TSCast::Net::free_port();
+    my $claim = 'use TSCast::Net; exit !!TSCast::Net::claim_port(shift)';
+
+    ok(!TSCast::Net::claim_port($port), 'a port is given once');
+    is(system($^X, "-I$FindBin::Bin/lib", '-e', $claim, $port), 0,
+       'to one process');
+}
+
 done_testing;

@@ -6,11 +6,13 @@ package TSCast::Net;
 
 use strict;
 use warnings;
+use feature 'state';
 
 use Carp qw(croak);
 use Errno qw(EAGAIN EINTR EWOULDBLOCK);
 use IO::Poll qw(POLLIN POLLOUT POLLERR POLLHUP);
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use IO::Socket::UNIX;
 use Socket qw(SOL_SOCKET SO_RCVBUF SO_LINGER IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(sleep time);
@@ -18,11 +20,13 @@ use Time::HiRes qw(sleep time);
 our $DEADLINE = 10;
 
 
-# a free TCP port of 127.0.0.1
+# a free TCP port of 127.0.0.1, which no other test is given
 
 sub free_port {
     for (1 .. 100) {
         my $port = 10_000 + int rand 22_000;    # below the ephemeral ones
+
+        next if !claim_port($port);
 
         my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
                                       LocalPort => $port, Listen => 1)
@@ -34,6 +38,23 @@ sub free_port {
     }
 
     die "no free port: $!";
+}
+
+
+# takes a port, of TCP and UDP, from all other tests on this machine until this
+# one ends: what it means to listen on later, or nobody at all, stays free.
+# False when another has it.  The claim is a name among the abstract UNIX
+# sockets.
+
+sub claim_port {
+    my ($port) = @_;
+
+    state %claims;
+
+    return if $claims{$port};
+
+    return $claims{$port} = IO::Socket::UNIX->new(
+        Type => SOCK_DGRAM, Local => "\0tscast-test-port-$port");
 }
 
 

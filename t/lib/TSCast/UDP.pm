@@ -34,6 +34,7 @@ use IO::Socket::INET;
 use Socket qw(SOL_SOCKET SO_RCVBUF sockaddr_in);
 
 use TSCast::Check;
+use TSCast::Net;
 
 use constant SO_RCVBUFFORCE => 33;
 
@@ -52,6 +53,9 @@ sub new {
 
     for (1 .. 100) {
         my $port = $opt{port} // 10_000 + 2 * int rand 11_000;
+
+        next if !$opt{port} && grep { !TSCast::Net::claim_port($port + $_) }
+                                    0, 1;
 
         my ($sock, $control) = map { _socket($self->{address}, $port + $_) }
                                0, 1;

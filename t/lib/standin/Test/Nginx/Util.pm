@@ -11,9 +11,10 @@ use warnings;
 use Exporter 'import';
 use File::Path qw(remove_tree);
 use File::Spec ();
-use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(sleep time);
+
+use TSCast::Net;
 
 our @EXPORT_OK = qw(expand start_nginx stop_nginx error_log_lines
                     forget_error_log);
@@ -52,32 +53,11 @@ sub expand {
         my $name = $1;
 
         $name =~ /^TEST_NGINX_RAND_PORT_\d+$/
-            ? $RandPorts->{$name} //= _free_port()
+            ? $RandPorts->{$name} //= TSCast::Net::free_port()
             : $ENV{$name} // die "no $name in the environment\n"
     }ge;
 
     return $text;
-}
-
-
-sub _free_port {
-    my %used = map { $_ => 1 } $ServerPort, grep { defined } values %$RandPorts;
-
-    for (1 .. 1000) {
-        my $port = 2000 + int rand 30_000;
-
-        next if $used{$port};
-
-        my $s = IO::Socket::INET->new(LocalAddr => $ServerAddr, Listen => 1,
-                                      LocalPort => $port, ReuseAddr => 1)
-            or next;
-
-        close $s;
-
-        return $port;
-    }
-
-    die 'no free port';
 }
 
 
