@@ -18,7 +18,8 @@ my $ngx = TSCast::Nginx->new(
     workers => 2,
     tscast => 'zone live 8m window=1s;',
     server => <<'END_OF_CONF',
-        location ~ ^/push/(?<stream>.+)$ {
+        location ~ ^/push/(?<stream>.+)$ { tscast_ingest live/$stream; }
+        location ~ ^/brief/(?<stream>.+)$ {
             tscast_ingest live/$stream timeout=1s;
         }
         location ~ ^/live/(?<stream>.+)$ { tscast_play live/$stream; }
@@ -53,9 +54,10 @@ my ($one, $two) = $ngx->workers;
     my @near = map { viewer($one, "/live/$_", 'ws') } qw(a b);
     my @far = map { viewer($two, "/live/$_", 'http') } qw(a b);
 
-    ok(TSCast::Reader::pump(5, sub { !grep { $_->{bytes} < 50_000 }
-                                           @near, @far }, @near, @far),
-       'viewers on both');
+    ok(TSCast::Reader::pump(5, sub {
+        $feed->();
+        !grep { $_->{bytes} < 50_000 } @near, @far;
+    }, @near, @far), 'viewers on both');
 
     $ngx->stop_worker($two);
 
@@ -94,12 +96,16 @@ my ($one, $two) = $ngx->workers;
 # a publisher's worker
 
 {
-    my $p = TSCast::Publisher->new(sock => $ngx->connect_to_worker($two),
-                                   path => '/push/c');
+    # all are connected before anybody is silent for too long
+
+    my ($publisher, $viewer) = map { $ngx->connect_to_worker($_) } $two, $one;
+
+    my $p = TSCast::Publisher->new(sock => $publisher, path => '/brief/c');
+
     $p->send(TSCast::bytes('seconds=1 gop=0.4 filler=o'));
     $ngx->wait_stream('/live/c');
 
-    my $v = viewer($one, '/live/c', 'ws', keep => 1);
+    my $v = TSCast::Reader->ws(sock => $viewer, path => '/live/c');
 
     ok($v->wait_bytes(10_000), 'a viewer on the other worker');
 
@@ -110,7 +116,7 @@ my ($one, $two) = $ngx->workers;
 
     TSCast::Net::until_true(10, sub {
         $q = TSCast::Publisher->new(sock => $ngx->connect_to_worker($one),
-                                    path => '/push/c');
+                                    path => '/brief/c');
         $q->send(TSCast::bytes('seconds=1 gop=0.4 serial=100000 filler=n'));
         $status = $q->status(0.2);
 
