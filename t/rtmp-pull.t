@@ -65,6 +65,9 @@ END_OF_CONF
         location ~ ^/live/(?<stream>.+)$ {
             tscast_play live/$stream start=oldest linger=20s;
         }
+        location ~ ^/flv/(?<stream>.+)$ {
+            tscast_play live/$stream format=flv flv_time=stream;
+        }
         location ~ ^/brief/(?<stream>.+)$ {
             tscast_play live/$stream start=oldest linger=0;
         }
@@ -226,6 +229,67 @@ sub greet {
     is(failure('the end', sub {
         $s->status('status', 'NetStream.Play.UnpublishNotify');
     }), 'the stream has ended', 'as told');
+
+    $s->close;
+    $v->close;
+}
+
+# FLV: what the far side has sent, not what could be made of packets
+
+{
+    my ($meta, @opening) = grep { $_->{type} == $TSCast::FLV::SCRIPT
+                                  || TSCast::FLV::is_config($_) } @tags;
+    my @media = grep { $_->{type} != $TSCast::FLV::SCRIPT
+                       && !TSCast::FLV::is_config($_) } @tags;
+
+    # a file has an array where nginx-rtmp sends an object
+
+    (my $object = $meta->{body}) =~ s/\A(.{13})\x08.{4}/$1\x03/s;
+
+    my $s = fresh();
+    my $send = sub {
+        $s->_message(6, $_->{type}, $_->{time}, 3, $_->{body}) for @_;
+    };
+
+    greet($s);
+    $s->status('status', 'NetStream.Play.Start');
+    $send->({ %$meta, body => $object }, @opening);
+
+    ok(TSCast::Status::until_stream($ngx, 'live/hand', sub {
+        $_[0]{publisher}
+    }), 'there is a stream');
+
+    my $v = TSCast::Reader->http(port => $ngx->port, path => '/flv/hand',
+                                 flv => 1);
+
+    ok($v->wait_head == 200, 'that can be watched');
+    $send->($media[0]);
+
+    my $n = sub { scalar grep { $_->{type} != $TSCast::FLV::SCRIPT
+                                && !$_->{config} } @{$v->{check}{tags}} };
+
+    ok(TSCast::Reader::pump(5, sub { $n->() }, $v), 'from its first picture');
+    $send->(@media[1 .. $#media]);
+    ok(TSCast::Reader::pump(5, sub { $n->() == @media }, $v), 'to the last');
+
+    my ($told, @got) = TSCast::FLV::read_file(
+                           $ngx->write_file('got.flv', $v->{body}));
+
+    (my $array = $meta->{body}) =~ s/\A(.{14}).{4}/$1\0\0\0\0/s;
+
+    ok($told->{body} eq $array, 'its metadata, as an array');
+
+    my $words = sub {
+        map { join ' ', @$_{qw(type time)}, unpack 'H*', $_->{body} } @_;
+    };
+
+    my @head = splice @got, 0, scalar @opening;
+
+    ok("@{[map { $_->{body} } @head]}" eq "@{[map { $_->{body} } @opening]}",
+       'its sequence headers');
+    is_deeply([$words->(map { { %$_, time => $_->{time} - 1000 } } @got)],
+              [$words->(@media)], 'and its tags at their times');
+    is($v->faults, '', 'without a fault');
 
     $s->close;
     $v->close;

@@ -426,7 +426,7 @@ void ngx_tscast_publisher_drop(ngx_tscast_publisher_t *pub, size_t n);
  * A tag that the publisher has got as it is, without its header, before the
  * packets that are made of it, whose DTS are 90 * time, modulo 2^33.  While
  * somebody wants FLV, these tags are what it is made of: from the beginning,
- * or else from the next key frame on.
+ * or else from the next key frame on that is not late.
  */
 void ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub,
     ngx_tscast_flv_tag_t *tag, uint64_t time);

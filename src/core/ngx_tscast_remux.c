@@ -746,7 +746,7 @@ ngx_tscast_publisher_flv(ngx_tscast_publisher_t *pub,
         return;
     }
 
-    if (r->work && tag->key) {
+    if (r->work && tag->key && !tag->late) {
         ngx_tscast_remux_turn(pub, time);
     }
 

@@ -93,6 +93,7 @@ typedef struct {
     u_char                    type;           /* NGX_TSCAST_FLV_VIDEO, ... */
     unsigned                  key:1;          /* a decoder can start here */
     unsigned                  config:1;       /* sequence header */
+    unsigned                  late:1;         /* behind the packets of it */
 } ngx_tscast_flv_tag_t;
 
 

@@ -108,6 +108,27 @@ ngx_tscast_flv_ts_message(ngx_tscast_flv_ts_t *t, ngx_uint_t type,
 }
 
 
+ngx_uint_t
+ngx_tscast_flv_ts_tracks(ngx_tscast_flv_ts_t *t)
+{
+    ngx_uint_t               has;
+    ngx_tscast_mux_track_t  *tracks;
+
+    has = 0;
+    tracks = t->mux.tracks;
+
+    if (tracks[NGX_TSCAST_MUX_VIDEO].type != NGX_TSCAST_MUX_NONE) {
+        has |= NGX_TSCAST_FLV_HAS_VIDEO;
+    }
+
+    if (tracks[NGX_TSCAST_MUX_AUDIO].type != NGX_TSCAST_MUX_NONE) {
+        has |= NGX_TSCAST_FLV_HAS_AUDIO;
+    }
+
+    return has;
+}
+
+
 static ngx_int_t
 ngx_tscast_flv_ts_video(ngx_tscast_flv_ts_t *t, uint32_t timestamp, u_char *p,
     size_t len)
@@ -443,6 +464,7 @@ ngx_tscast_flv_ts_taken(ngx_tscast_flv_ts_t *t, ngx_uint_t key,
 
     t->message.key = key;
     t->message.config = config;
+    t->message.late = 0;
 
     t->tag(t->mux.data, &t->message,
            time + NGX_TSCAST_FLV_LEAD / NGX_TSCAST_FLV_MS);

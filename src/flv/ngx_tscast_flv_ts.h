@@ -98,6 +98,9 @@ void ngx_tscast_flv_ts_expect(ngx_tscast_flv_ts_t *t, ngx_uint_t video,
 ngx_int_t ngx_tscast_flv_ts_message(ngx_tscast_flv_ts_t *t, ngx_uint_t type,
     uint32_t timestamp, u_char *p, size_t len);
 
+/* NGX_TSCAST_FLV_HAS_VIDEO and so on, of the program at present */
+ngx_uint_t ngx_tscast_flv_ts_tracks(ngx_tscast_flv_ts_t *t);
+
 /* the time of a message, ms */
 uint64_t ngx_tscast_flv_time(ngx_tscast_flv_time_t *t, ngx_uint_t track,
     uint32_t timestamp);

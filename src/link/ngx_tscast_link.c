@@ -817,6 +817,7 @@ ngx_tscast_link_reset(ngx_tscast_link_t *link)
     link->broken = 0;
     link->drained = 0;
     link->via = NULL;
+    link->flv = NULL;
 }
 
 

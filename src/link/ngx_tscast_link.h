@@ -162,6 +162,7 @@ struct ngx_tscast_link_s {
     ngx_tscast_viewer_t    viewer;       /* of a push */
     uint64_t               counted;      /* of viewer.sent */
     ngx_tscast_publisher_t  publisher;   /* of a pull */
+    ngx_tscast_flv_headers_t  *flv;      /* of a pull's own tags, or NULL */
     uint64_t               packets;      /* of it, when the timer was set */
     ngx_tscast_link_handover_t  *handover;
 
@@ -342,6 +343,15 @@ void ngx_tscast_link_push_count(ngx_tscast_link_t *link);
  */
 ngx_int_t ngx_tscast_link_pull_data(ngx_tscast_link_t *link, u_char *p,
     size_t n);
+
+/*
+ * A tag of the peer's where link->flv is set, as for publisher_flv().  While
+ * pull_leaves(), the tag of a key frame is late: with its packets the link may
+ * have gone on to its next state.
+ */
+void ngx_tscast_link_pull_tag(ngx_tscast_link_t *link,
+    ngx_tscast_flv_tag_t *tag, uint64_t time);
+ngx_uint_t ngx_tscast_link_pull_leaves(ngx_tscast_link_t *link);
 
 /* the read handler of a connection; take is as ngx_tscast_link_pull_data() */
 void ngx_tscast_link_pull_read(ngx_event_t *ev,

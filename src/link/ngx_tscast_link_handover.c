@@ -483,6 +483,8 @@ ngx_tscast_link_handover_publish(ngx_tscast_link_t *link)
         return rc;
     }
 
+    link->publisher.flv = link->flv;
+
     ngx_tscast_link_handover_free(link);
     ngx_tscast_link_pull_flush(link);
 

@@ -22,6 +22,7 @@
 
 
 static void ngx_tscast_link_pull_ousted(ngx_tscast_publisher_t *pub);
+static ngx_uint_t ngx_tscast_link_pull_waits(ngx_tscast_link_t *link);
 static ngx_int_t ngx_tscast_link_pull_result(ngx_tscast_link_t *link,
     ngx_int_t rc);
 
@@ -44,6 +45,10 @@ ngx_tscast_link_pull_publish(ngx_tscast_link_t *link)
     pub->timeout = link->conf->timeout;
     pub->weak = 1;
     pub->via = link->via;
+
+    /* there are no tags of what an heir has kept */
+
+    pub->flv = link->handover ? NULL : link->flv;
 
     pub->datagrams = (link->conf->scheme->flags & NGX_TSCAST_SCHEME_DATAGRAM)
                      != 0;
@@ -72,7 +77,7 @@ ngx_tscast_link_pull_data(ngx_tscast_link_t *link, u_char *p, size_t n)
 {
     ngx_int_t  rc;
 
-    if (link->heir || (link->handover && !link->publishing)) {
+    if (ngx_tscast_link_pull_waits(link)) {
         return ngx_tscast_link_handover_heir(link, p, n);
     }
 
@@ -86,15 +91,62 @@ ngx_tscast_link_pull_data(ngx_tscast_link_t *link, u_char *p, size_t n)
 
     link->record->bytes += n;
 
-    if (link->handover
-        || __atomic_load_n(&link->record->offer, __ATOMIC_SEQ_CST))
-    {
+    if (ngx_tscast_link_pull_leaves(link)) {
         return ngx_tscast_link_handover_owner(link, p, n);
     }
 
     rc = ngx_tscast_publisher_write(&link->publisher, p, n);
 
     return ngx_tscast_link_pull_result(link, rc);
+}
+
+
+/* an heir keeps what comes until the owner has stopped */
+
+static ngx_uint_t
+ngx_tscast_link_pull_waits(ngx_tscast_link_t *link)
+{
+    return link->heir || (link->handover && !link->publishing);
+}
+
+
+/* an owner stops at a RAP, for an heir that has it */
+
+ngx_uint_t
+ngx_tscast_link_pull_leaves(ngx_tscast_link_t *link)
+{
+    return link->handover
+           || __atomic_load_n(&link->record->offer, __ATOMIC_SEQ_CST);
+}
+
+
+void
+ngx_tscast_link_pull_tag(ngx_tscast_link_t *link, ngx_tscast_flv_tag_t *tag,
+    uint64_t time)
+{
+    ngx_uint_t  script;
+
+    script = (tag->type == NGX_TSCAST_FLV_SCRIPT);
+
+    if (ngx_tscast_link_pull_waits(link) || (script && !link->publishing)) {
+
+        /* what a publisher is to begin with */
+
+        if (link->flv && (script || tag->config)
+            && ngx_tscast_flv_headers_set(link->flv, tag->type, tag->data,
+                                          tag->len)
+               == NGX_DECLINED
+            && tag->config)
+        {
+            link->flv = NULL;
+        }
+
+        return;
+    }
+
+    if (link->publishing || ngx_tscast_link_pull_publish(link) == NGX_OK) {
+        ngx_tscast_publisher_flv(&link->publisher, tag, time);
+    }
 }
 
 

@@ -59,5 +59,17 @@ void ngx_rtmp_tscast_name(ngx_rtmp_session_t *s, ngx_array_t *parts,
 ngx_int_t ngx_rtmp_tscast_gather(ngx_rtmp_session_t *s, ngx_chain_t *in,
     ngx_str_t *message);
 
+/* handler is called for what is behind the names of metadata */
+ngx_int_t ngx_rtmp_tscast_script_handler(ngx_conf_t *cf,
+    ngx_rtmp_handler_pt handler);
+
+/*
+ * What is behind the name of a data message as a tag of metadata, until the
+ * next one.  NGX_OK; NGX_DONE, it is something else; NGX_DECLINED, tag->len
+ * bytes are too many; or NGX_ERROR.
+ */
+ngx_int_t ngx_rtmp_tscast_script(ngx_rtmp_session_t *s, ngx_chain_t *in,
+    ngx_tscast_flv_tag_t *tag);
+
 
 #endif /* _NGX_RTMP_TSCAST_H_INCLUDED_ */

@@ -146,6 +146,11 @@ void ngx_rtmp_tscast_push_write(ngx_rtmp_tscast_client_t *client);
 ngx_int_t ngx_rtmp_tscast_pull_start(ngx_rtmp_tscast_client_t *client);
 ngx_int_t ngx_rtmp_tscast_pull_media(ngx_rtmp_tscast_client_t *client,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
+
+/* what is behind the name of such a message; NGX_OK or NGX_ERROR, as above */
+ngx_int_t ngx_rtmp_tscast_pull_metadata(ngx_rtmp_tscast_client_t *client,
+    ngx_chain_t *in);
+
 void ngx_rtmp_tscast_pull_close(ngx_rtmp_tscast_client_t *client);
 
 

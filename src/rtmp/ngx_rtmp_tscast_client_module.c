@@ -16,6 +16,7 @@
 #include <ngx_event.h>
 #include <ngx_rtmp.h>
 
+#include "ngx_rtmp_tscast.h"
 #include "ngx_rtmp_tscast_client.h"
 
 
@@ -34,6 +35,8 @@ static ngx_int_t ngx_rtmp_tscast_client_shaken(ngx_rtmp_session_t *s,
 static ngx_int_t ngx_rtmp_tscast_client_gone(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_int_t ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
+static ngx_int_t ngx_rtmp_tscast_client_metadata(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_int_t ngx_rtmp_tscast_client_media(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
@@ -357,7 +360,7 @@ ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
         if (!client->link->conf->push
             && ngx_rtmp_tscast_command_metadata(client, in))
         {
-            /* for the codec module of nginx-rtmp */
+            /* for the codec module of nginx-rtmp, and then for the pull */
             return NGX_OK;
         }
 
@@ -366,6 +369,19 @@ ngx_rtmp_tscast_client_command(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     default:
         return NGX_DONE;
     }
+}
+
+
+static ngx_int_t
+ngx_rtmp_tscast_client_metadata(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
+    ngx_chain_t *in)
+{
+    ngx_rtmp_tscast_client_t  *client;
+
+    client = ngx_rtmp_tscast_client_get(s);
+
+    return (client && client->link && in)
+           ? ngx_rtmp_tscast_pull_metadata(client, in) : NGX_OK;
 }
 
 
@@ -545,5 +561,5 @@ ngx_rtmp_tscast_client_init(ngx_conf_t *cf)
         *h = e->handler;
     }
 
-    return NGX_OK;
+    return ngx_rtmp_tscast_script_handler(cf, ngx_rtmp_tscast_client_metadata);
 }

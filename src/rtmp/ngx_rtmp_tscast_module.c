@@ -327,57 +327,6 @@ ngx_rtmp_tscast_take(ngx_rtmp_session_t *s, ngx_rtmp_tscast_ctx_t *ctx,
 }
 
 
-/* as it is, or copied to a buffer of the worker */
-
-ngx_int_t
-ngx_rtmp_tscast_gather(ngx_rtmp_session_t *s, ngx_chain_t *in,
-    ngx_str_t *message)
-{
-    size_t        len;
-    u_char       *p;
-    ngx_chain_t  *cl;
-
-    static size_t   size;
-    static u_char  *buf;
-
-    len = 0;
-
-    for (cl = in; cl; cl = cl->next) {
-        len += cl->buf->last - cl->buf->pos;
-    }
-
-    message->len = len;
-    message->data = in->buf->pos;
-
-    if (in->next == NULL) {
-        return NGX_OK;
-    }
-
-    if (len > size) {
-        p = ngx_alloc(2 * len, s->connection->log);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (buf) {
-            ngx_free(buf);
-        }
-
-        buf = p;
-        size = 2 * len;
-    }
-
-    message->data = buf;
-    p = buf;
-
-    for (cl = in; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_rtmp_tscast_left_out(ngx_rtmp_session_t *s, ngx_rtmp_tscast_ctx_t *ctx,
     size_t n)
@@ -416,43 +365,24 @@ ngx_rtmp_tscast_tag(void *data, ngx_tscast_flv_tag_t *tag, uint64_t time)
 {
     ngx_tscast_publisher_t *pub = data;
 
-    ngx_rtmp_tscast_ctx_t   *ctx;
-    ngx_tscast_mux_track_t  *tracks;
+    ngx_rtmp_tscast_ctx_t  *ctx;
 
     ctx = ngx_rtmp_get_module_ctx((ngx_rtmp_session_t *) pub->data,
                                   ngx_rtmp_tscast_module);
-    tracks = ctx->ts.mux.tracks;
 
-    ctx->headers.flags = 0;
-
-    if (tracks[NGX_TSCAST_MUX_VIDEO].type != NGX_TSCAST_MUX_NONE) {
-        ctx->headers.flags |= NGX_TSCAST_FLV_HAS_VIDEO;
-    }
-
-    if (tracks[NGX_TSCAST_MUX_AUDIO].type != NGX_TSCAST_MUX_NONE) {
-        ctx->headers.flags |= NGX_TSCAST_FLV_HAS_AUDIO;
-    }
+    ctx->headers.flags = ngx_tscast_flv_ts_tracks(&ctx->ts);
 
     ngx_tscast_publisher_flv(pub, tag, time);
 }
 
 
-/*
- * Behind "@setDataFrame", which is for servers, there is "onMetaData" and what
- * it tells; behind "onMetaData" only that.
- */
-
 static ngx_int_t
 ngx_rtmp_tscast_metadata(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
     ngx_chain_t *in)
 {
-    u_char                 *p;
-    ngx_str_t               message;
+    ngx_int_t               rc;
     ngx_tscast_flv_tag_t    tag;
     ngx_rtmp_tscast_ctx_t  *ctx;
-
-    static ngx_str_t  name = ngx_string("\x02\x00\x0aonMetaData");
-    static u_char     buf[NGX_TSCAST_FLV_MAX_HEADERS];
 
     ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_tscast_module);
 
@@ -460,50 +390,25 @@ ngx_rtmp_tscast_metadata(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
         return NGX_OK;
     }
 
-    if (ngx_rtmp_tscast_gather(s, in, &message) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_rtmp_tscast_script(s, in, &tag);
+
+    if (rc == NGX_ERROR || rc == NGX_DONE) {
+        return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
     }
 
-    if (message.len > sizeof(buf) - name.len) {
-        goto left_out;
-    }
-
-    p = buf;
-
-    if (message.len == 0 || message.data[0] != NGX_RTMP_AMF_STRING) {
-        p = ngx_cpymem(p, name.data, name.len);
-
-    } else if (message.len < name.len
-               || ngx_memcmp(message.data, name.data, name.len) != 0)
-    {
-        return NGX_OK;
-    }
-
-    p = ngx_cpymem(p, message.data, message.len);
-
-    if (ctx->active) {
-        ngx_memzero(&tag, sizeof(ngx_tscast_flv_tag_t));
-
-        tag.type = NGX_TSCAST_FLV_SCRIPT;
-        tag.data = buf;
-        tag.len = p - buf;
-
+    if (rc == NGX_OK && ctx->active) {
         ngx_tscast_publisher_flv(&ctx->publisher, &tag, 0);
-
         return NGX_OK;
     }
 
-    if (ngx_tscast_flv_headers_set(&ctx->headers, NGX_TSCAST_FLV_SCRIPT, buf,
-                                   p - buf)
-        != NGX_DECLINED)
+    if (rc == NGX_DECLINED
+        || ngx_tscast_flv_headers_set(&ctx->headers, tag.type, tag.data,
+                                      tag.len)
+           == NGX_DECLINED)
     {
-        return NGX_OK;
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "metadata of %uz bytes is left out", tag.len);
     }
-
-left_out:
-
-    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                  "metadata of %uz bytes is left out", message.len);
 
     return NGX_OK;
 }
@@ -683,15 +588,8 @@ ngx_rtmp_tscast_ingest_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_int_t
 ngx_rtmp_tscast_init(ngx_conf_t *cf)
 {
-    ngx_uint_t                  i;
     ngx_rtmp_handler_pt        *h;
-    ngx_rtmp_amf_handler_t     *ah;
     ngx_rtmp_core_main_conf_t  *cmcf;
-
-    static ngx_str_t  metadata[] = {
-        ngx_string("@setDataFrame"),
-        ngx_string("onMetaData")
-    };
 
     cmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_core_module);
 
@@ -709,14 +607,10 @@ ngx_rtmp_tscast_init(ngx_conf_t *cf)
 
     *h = ngx_rtmp_tscast_av;
 
-    for (i = 0; i < 2; i++) {
-        ah = ngx_array_push(&cmcf->amf);
-        if (ah == NULL) {
-            return NGX_ERROR;
-        }
-
-        ah->name = metadata[i];
-        ah->handler = ngx_rtmp_tscast_metadata;
+    if (ngx_rtmp_tscast_script_handler(cf, ngx_rtmp_tscast_metadata)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_rtmp_tscast_next_publish = ngx_rtmp_publish;

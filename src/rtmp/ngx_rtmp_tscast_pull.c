@@ -22,12 +22,16 @@
 
 struct ngx_rtmp_tscast_pull_s {
     ngx_tscast_flv_ts_t      ts;
+    ngx_tscast_flv_headers_t headers;     /* of the tags as they come */
+    uint64_t                 late;        /* time of a tag that is */
     ngx_event_t              flush;
     ngx_uint_t               reasons;     /* that were logged, a bit each */
 };
 
 
 static void ngx_rtmp_tscast_pull_up(ngx_rtmp_tscast_client_t *client);
+static void ngx_rtmp_tscast_pull_tag(void *data, ngx_tscast_flv_tag_t *tag,
+    uint64_t time);
 static ngx_int_t ngx_rtmp_tscast_pull_write(void *data, u_char *p, size_t n);
 static void ngx_rtmp_tscast_pull_left_out(ngx_rtmp_tscast_client_t *client,
     size_t n);
@@ -51,6 +55,7 @@ ngx_rtmp_tscast_pull_start(ngx_rtmp_tscast_client_t *client)
 
     pull->ts.mux.write = ngx_rtmp_tscast_pull_write;
     pull->ts.mux.data = client;
+    pull->ts.tag = ngx_rtmp_tscast_pull_tag;
 
     ngx_tscast_flv_ts_init(&pull->ts);
 
@@ -59,6 +64,7 @@ ngx_rtmp_tscast_pull_start(ngx_rtmp_tscast_client_t *client)
     pull->flush.log = c->log;
 
     client->pull = pull;
+    client->link->flv = &pull->headers;
 
     ngx_rtmp_tscast_client_run(client);
 
@@ -99,6 +105,13 @@ ngx_rtmp_tscast_pull_media(ngx_rtmp_tscast_client_t *client,
     switch (rc) {
 
     case NGX_OK:
+
+        if (pull->ts.message.late) {
+            ngx_tscast_link_pull_tag(client->link, &pull->ts.message,
+                                     pull->late);
+            pull->ts.message.late = 0;
+        }
+
         ngx_post_event(&pull->flush, &ngx_posted_events);
         return NGX_DONE;
 
@@ -116,6 +129,40 @@ ngx_rtmp_tscast_pull_media(ngx_rtmp_tscast_client_t *client,
         /* fall through */
 
     default:
+        return NGX_ERROR;
+    }
+}
+
+
+ngx_int_t
+ngx_rtmp_tscast_pull_metadata(ngx_rtmp_tscast_client_t *client,
+    ngx_chain_t *in)
+{
+    ngx_int_t             rc;
+    ngx_tscast_flv_tag_t  tag;
+
+    if (client->pull == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_rtmp_tscast_script(client->session, in, &tag);
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_tscast_link_pull_tag(client->link, &tag, 0);
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        ngx_log_error(NGX_LOG_INFO, &client->link->log, 0,
+                      "metadata of %uz bytes is left out", tag.len);
+        return NGX_OK;
+
+    case NGX_DONE:
+        return NGX_OK;
+
+    default:
+        ngx_tscast_link_fail(client->link, 0, "no memory");
         return NGX_ERROR;
     }
 }
@@ -139,6 +186,27 @@ ngx_rtmp_tscast_pull_up(ngx_rtmp_tscast_client_t *client)
     ngx_tscast_link_up(link);
 
     ngx_add_timer(&link->timer, link->conf->timeout);
+}
+
+
+static void
+ngx_rtmp_tscast_pull_tag(void *data, ngx_tscast_flv_tag_t *tag, uint64_t time)
+{
+    ngx_rtmp_tscast_client_t *client = data;
+
+    ngx_rtmp_tscast_pull_t  *pull;
+
+    pull = client->pull;
+
+    pull->headers.flags = ngx_tscast_flv_ts_tracks(&pull->ts);
+
+    if (tag->key && ngx_tscast_link_pull_leaves(client->link)) {
+        tag->late = 1;
+        pull->late = time;
+        return;
+    }
+
+    ngx_tscast_link_pull_tag(client->link, tag, time);
 }
 
 
