@@ -394,7 +394,7 @@ for my $row (
     ['{"viewers":{"stream":"live/../cam"}}', 404, qr/no/],
     ['{"publisher":{"stream":"live/none"}}', 404, qr/no publisher/],
     ['{"publisher":{"stream":"live/' . 'n' x 200 . '"}}', 404, qr/no/],
-    [' ' x 65_537, 413, qr/65536/],
+    [' ' x 65_537, 400, qr/65536/],
     ['{' . ' ' x 65_535, 400, qr/line/],
 ) {
     my ($body, $status, $why) = @$row;

@@ -143,8 +143,7 @@ ngx_http_tscast_control_read(ngx_http_request_t *r)
         rc = ngx_http_tscast_control_command(ctl, &body);
 
     } else if (rc == NGX_DECLINED) {
-        rc = ngx_http_tscast_control_refuse(ctl,
-                                            NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+        rc = ngx_http_tscast_control_refuse(ctl, NGX_HTTP_BAD_REQUEST,
                                             "more than %d bytes",
                                             NGX_HTTP_TSCAST_CONTROL_BODY);
     }
