@@ -144,6 +144,10 @@ export class Card {
 
         if (this.view) {
             this.#follow(now);
+
+        } else if (this.state === 'playing') {
+            /* its time line has broken, the next one has not begun */
+            this.#setState('waiting');
         }
 
         if (this.#retry) {
@@ -289,7 +293,7 @@ export class Card {
 
         notice.addEventListener('click', () => {
             if (this.state === 'blocked') {
-                this.view.resume();
+                this.view?.resume();
             }
         });
 
