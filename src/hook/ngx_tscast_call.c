@@ -24,7 +24,7 @@
 #include "ngx_tscast_hook.h"
 
 
-/* the lines that are always there, without their variable parts */
+/* the lines that are its own, without their variable parts */
 #define NGX_TSCAST_CALL_LINES  256
 
 
@@ -356,46 +356,15 @@ ngx_tscast_call_send(ngx_tscast_call_t *call)
 static ngx_int_t
 ngx_tscast_call_request(ngx_tscast_call_t *call)
 {
-    u_char                       *p;
-    size_t                        len;
-    ngx_str_t                    *header;
-    ngx_uint_t                    i;
-    ngx_tscast_url_t             *url;
-    ngx_tscast_link_http_conf_t  *hlcf;
+    u_char  *p;
 
-    url = &call->conf->url;
-    hlcf = call->conf->http;
-    header = hlcf->headers.elts;
-
-    len = NGX_TSCAST_CALL_LINES + url->path.len + url->authority.len
-          + call->lines.len + call->body.len;
-
-    for (i = 0; i < hlcf->headers.nelts; i++) {
-        len += header[i].len + sizeof(CRLF) - 1;
-    }
-
-    p = ngx_pnalloc(call->pool, len);
+    p = ngx_tscast_link_http_make_head(call->pool, &call->pos,
+                                       call->body.len ? "POST" : "GET",
+                                       &call->conf->url, call->conf->http,
+                                       NGX_TSCAST_CALL_LINES
+                                       + call->lines.len + call->body.len);
     if (p == NULL) {
         return NGX_ERROR;
-    }
-
-    call->pos = p;
-
-    p = ngx_sprintf(p, "%s %s%V HTTP/1.1" CRLF,
-                    call->body.len ? "POST" : "GET",
-                    (url->path.len && url->path.data[0] == '/') ? "" : "/",
-                    &url->path);
-
-    if (!ngx_tscast_link_http_has(hlcf, "Host")) {
-        p = ngx_sprintf(p, "Host: %V" CRLF, &url->authority);
-    }
-
-    if (!ngx_tscast_link_http_has(hlcf, "User-Agent")) {
-        p = ngx_sprintf(p, "User-Agent: tscast" CRLF);
-    }
-
-    for (i = 0; i < hlcf->headers.nelts; i++) {
-        p = ngx_sprintf(p, "%V" CRLF, &header[i]);
     }
 
     if (call->body.len) {

@@ -94,6 +94,15 @@ ngx_int_t ngx_tscast_link_http_expand(ngx_tscast_link_t *link);
 /* the request's head, in ctx->pos; returns NULL, or what is wrong */
 char *ngx_tscast_link_http_request(ngx_tscast_link_t *link);
 
+/*
+ * The request line, Host, User-Agent and the headers of the configuration,
+ * unless that is NULL, from *pos on.  Returns where room for more bytes is
+ * left, or NULL when there is no memory.
+ */
+u_char *ngx_tscast_link_http_make_head(ngx_pool_t *pool, u_char **pos,
+    const char *method, ngx_tscast_url_t *url,
+    ngx_tscast_link_http_conf_t *hlcf, size_t more);
+
 /* ngx_tscast_link_http_pull.c */
 
 void ngx_tscast_link_http_pull_read(ngx_event_t *ev);

@@ -12,11 +12,7 @@
 
 
 /* the lines that are always there, without their variable parts */
-#define NGX_TSCAST_LINK_HTTP_LINES  512
-
-
-static u_char *ngx_tscast_link_http_fields(ngx_tscast_link_t *link,
-    u_char *p);
+#define NGX_TSCAST_LINK_HTTP_LINES  256
 
 
 /* the path of the configuration, with the stream's name in it */
@@ -66,11 +62,8 @@ ngx_tscast_link_http_expand(ngx_tscast_link_t *link)
 char *
 ngx_tscast_link_http_request(ngx_tscast_link_t *link)
 {
-    char                         *slash;
     u_char                       *p;
-    size_t                        len;
-    ngx_str_t                    *header;
-    ngx_uint_t                    i, push;
+    ngx_uint_t                    push;
     ngx_tscast_via_t              via;
     ngx_tscast_link_http_t       *ctx;
     ngx_tscast_link_http_conf_t  *hlcf;
@@ -85,29 +78,23 @@ ngx_tscast_link_http_request(ngx_tscast_link_t *link)
         return "it has come through too many nodes";
     }
 
-    len = NGX_TSCAST_LINK_HTTP_LINES + via.len + link->url->authority.len
-          + link->url->path.len;
+    /* headers are secrets between the configuration and its own host */
 
-    header = hlcf->headers.elts;
-
-    for (i = 0; i < hlcf->headers.nelts; i++) {
-        len += header[i].len + sizeof(CRLF) - 1;
-    }
-
-    p = ngx_pnalloc(link->pool, len);
+    p = ngx_tscast_link_http_make_head(link->pool, &ctx->pos,
+                                       !push ? "GET"
+                                             : hlcf->put ? "PUT" : "POST",
+                                       link->url, ctx->away ? NULL : hlcf,
+                                       NGX_TSCAST_LINK_HTTP_LINES + via.len);
     if (p == NULL) {
         return "no memory";
     }
 
-    ctx->pos = p;
+    if (!push) {
+        p = ngx_sprintf(p, "Accept: */*" CRLF);
 
-    slash = (link->url->path.len && link->url->path.data[0] == '/') ? "" : "/";
-
-    p = ngx_sprintf(p, "%s %s%V HTTP/1.1" CRLF,
-                    !push ? "GET" : hlcf->put ? "PUT" : "POST", slash,
-                    &link->url->path);
-
-    p = ngx_tscast_link_http_fields(link, p);
+    } else if (ctx->away || !ngx_tscast_link_http_has(hlcf, "Content-Type")) {
+        p = ngx_sprintf(p, "Content-Type: video/mp2t" CRLF);
+    }
 
     p = ngx_sprintf(p, "TSCast-Via: %*s" CRLF, via.len, via.data);
 
@@ -124,41 +111,46 @@ ngx_tscast_link_http_request(ngx_tscast_link_t *link)
 }
 
 
-/* those of the configuration are secrets between it and its own host */
-
-static u_char *
-ngx_tscast_link_http_fields(ngx_tscast_link_t *link, u_char *p)
+u_char *
+ngx_tscast_link_http_make_head(ngx_pool_t *pool, u_char **pos,
+    const char *method, ngx_tscast_url_t *url,
+    ngx_tscast_link_http_conf_t *hlcf, size_t more)
 {
-    ngx_str_t                    *header;
-    ngx_uint_t                    i;
-    ngx_tscast_link_http_t       *ctx;
-    ngx_tscast_link_http_conf_t  *hlcf;
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *header;
+    ngx_uint_t   i, n;
 
-    ctx = link->ctx;
-    hlcf = link->conf->conf;
+    header = hlcf ? hlcf->headers.elts : NULL;
+    n = hlcf ? hlcf->headers.nelts : 0;
 
-    if (ctx->away || !ngx_tscast_link_http_has(hlcf, "Host")) {
-        p = ngx_sprintf(p, "Host: %V" CRLF, &link->url->authority);
+    len = NGX_TSCAST_LINK_HTTP_LINES + url->authority.len + url->path.len
+          + more;
+
+    for (i = 0; i < n; i++) {
+        len += header[i].len + sizeof(CRLF) - 1;
     }
 
-    if (ctx->away || !ngx_tscast_link_http_has(hlcf, "User-Agent")) {
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    *pos = p;
+
+    p = ngx_sprintf(p, "%s %s%V HTTP/1.1" CRLF, method,
+                    (url->path.len && url->path.data[0] == '/') ? "" : "/",
+                    &url->path);
+
+    if (hlcf == NULL || !ngx_tscast_link_http_has(hlcf, "Host")) {
+        p = ngx_sprintf(p, "Host: %V" CRLF, &url->authority);
+    }
+
+    if (hlcf == NULL || !ngx_tscast_link_http_has(hlcf, "User-Agent")) {
         p = ngx_sprintf(p, "User-Agent: tscast" CRLF);
     }
 
-    if (!link->conf->push) {
-        p = ngx_sprintf(p, "Accept: */*" CRLF);
-
-    } else if (!ngx_tscast_link_http_has(hlcf, "Content-Type")) {
-        p = ngx_sprintf(p, "Content-Type: video/mp2t" CRLF);
-    }
-
-    if (ctx->away) {
-        return p;
-    }
-
-    header = hlcf->headers.elts;
-
-    for (i = 0; i < hlcf->headers.nelts; i++) {
+    for (i = 0; i < n; i++) {
         p = ngx_sprintf(p, "%V" CRLF, &header[i]);
     }
 
