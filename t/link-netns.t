@@ -180,13 +180,13 @@ sub peer {
 # no route at all: connect() itself fails, at once
 
 {
+    $net->run('a', qw(ip route add blackhole 198.51.100.0/24));
+    $net->run('a', qw(ip route add unreachable 203.0.113.0/24));
+
     my $ngx = node('a', 'pull live/x tcp://198.51.100.1:9 '
                         . 'reconnect=50ms..100ms; '
                         . 'pull live/y tcp://203.0.113.1:9 '
                         . 'reconnect=50ms..100ms;');
-
-    $net->run('a', qw(ip route add blackhole 198.51.100.0/24));
-    $net->run('a', qw(ip route add unreachable 203.0.113.0/24));
 
     ok(TSCast::Net::until_true(10, sub {
         my $n = () = $ngx->error_log =~ /\[info\].*link is down/g;

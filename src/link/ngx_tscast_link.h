@@ -33,6 +33,7 @@
 #define NGX_TSCAST_SCHEME_PATH      0x04    /* URLs may have a path */
 #define NGX_TSCAST_SCHEME_DATAGRAM  0x08    /* and have no order */
 #define NGX_TSCAST_SCHEME_FLV       0x10    /* tags, not packets */
+#define NGX_TSCAST_SCHEME_ANSWERS   0x20    /* peers say why they go */
 
 /* bytes read at a time, of all links of a worker in turn */
 #define NGX_TSCAST_LINK_BUFFER      65536

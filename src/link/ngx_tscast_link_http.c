@@ -27,7 +27,8 @@ static void ngx_tscast_link_http_send(ngx_tscast_link_t *link);
 
 static ngx_tscast_scheme_t  ngx_tscast_link_http_scheme = {
     ngx_string("http"),
-    NGX_TSCAST_SCHEME_PUSH|NGX_TSCAST_SCHEME_PULL|NGX_TSCAST_SCHEME_PATH,
+    NGX_TSCAST_SCHEME_PUSH|NGX_TSCAST_SCHEME_PULL|NGX_TSCAST_SCHEME_PATH
+        |NGX_TSCAST_SCHEME_ANSWERS,
     80,
     ngx_tscast_link_http_param,
     ngx_tscast_link_http_conf,
@@ -41,7 +42,8 @@ static ngx_tscast_scheme_t  ngx_tscast_link_http_scheme = {
 
 static ngx_tscast_scheme_t  ngx_tscast_link_https_scheme = {
     ngx_string("https"),
-    NGX_TSCAST_SCHEME_PUSH|NGX_TSCAST_SCHEME_PULL|NGX_TSCAST_SCHEME_PATH,
+    NGX_TSCAST_SCHEME_PUSH|NGX_TSCAST_SCHEME_PULL|NGX_TSCAST_SCHEME_PATH
+        |NGX_TSCAST_SCHEME_ANSWERS,
     443,
     ngx_tscast_link_http_param,
     ngx_tscast_link_http_conf,

@@ -21,6 +21,7 @@
 
 
 static void ngx_tscast_link_push_close(ngx_tscast_viewer_t *v, ngx_int_t rc);
+static void ngx_tscast_link_push_broken(ngx_tscast_link_t *link);
 
 
 void
@@ -140,9 +141,36 @@ ngx_tscast_link_push_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
         return;
 
     default:
-        ngx_tscast_link_fail(link, 0, "sending failed");
+        ngx_tscast_link_push_broken(link);
         return;
     }
+}
+
+
+/* an answer may have come before the connection broke */
+
+static void
+ngx_tscast_link_push_broken(ngx_tscast_link_t *link)
+{
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+
+    if ((link->conf->scheme->flags & NGX_TSCAST_SCHEME_ANSWERS) && !c->close) {
+        rev = c->read;
+
+        rev->ready = 1;
+        rev->available = -1;
+
+        rev->handler(rev);
+
+        if (!link->up) {
+            return;
+        }
+    }
+
+    ngx_tscast_link_fail(link, 0, "sending failed");
 }
 
 
