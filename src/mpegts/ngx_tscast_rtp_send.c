@@ -40,6 +40,7 @@ ngx_tscast_rtp_send_init(ngx_tscast_rtp_send_t *s)
 
     s->sent = 0;
     s->run = 0;
+    s->span = 0;
     s->step = 0;
 }
 
@@ -48,8 +49,9 @@ void
 ngx_tscast_rtp_send_packet(ngx_tscast_rtp_send_t *s, u_char *packet,
     uint64_t now)
 {
-    uint64_t  former, elapsed;
+    uint64_t  former, elapsed, seen;
 
+    seen = s->clock.seen;
     former = s->clock.pcr;
     s->run++;
 
@@ -59,7 +61,8 @@ ngx_tscast_rtp_send_packet(ngx_tscast_rtp_send_t *s, u_char *packet,
 
     elapsed = ngx_tscast_clock_elapsed(s->clock.pcr, former);
 
-    s->step = (elapsed < NGX_TSCAST_CLOCK_JUMP) ? elapsed / s->run : 0;
+    s->span = s->run;
+    s->step = (seen && elapsed < NGX_TSCAST_CLOCK_JUMP) ? elapsed / s->run : 0;
     s->run = 0;
 
     ngx_tscast_rtp_send_clock(s, now);
@@ -99,13 +102,18 @@ ngx_tscast_rtp_send_head(ngx_tscast_rtp_send_t *s, u_char *p, size_t len,
     uint64_t now)
 {
     uint32_t  timestamp;
+    uint64_t  run;
 
     /* RFC 2250, 2: when the first byte is to be sent */
 
     timestamp = s->timestamp;
 
     if (s->clock.seen) {
-        timestamp = (uint32_t) ((s->clock.pcr + s->run * s->step) / 300)
+        /* no later than the next PCR is, however large a picture */
+
+        run = ngx_min(s->run, s->span);
+
+        timestamp = (uint32_t) ((s->clock.pcr + run * s->step) / 300)
                     + s->offset;
     }
 

@@ -41,6 +41,7 @@ typedef struct {
     ngx_tscast_clock_t    clock;
     uint64_t              sent;         /* when timestamp was */
     uint64_t              run;          /* TS packets since the PCR */
+    uint64_t              span;         /* of them before it */
     uint64_t              step;         /* what each adds to it, 27 MHz */
     unsigned              going:1;      /* timestamp is the peer's already */
 } ngx_tscast_rtp_send_t;

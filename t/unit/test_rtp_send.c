@@ -133,6 +133,48 @@ rtp_send_timestamps(void **state)
 }
 
 
+/* a PCR near 0 says nothing of a rate */
+
+static void
+rtp_send_first_pcr(void **state)
+{
+    uint32_t    first;
+    ngx_uint_t  i;
+
+    (void) datagram(-1, 1000 * MSEC);
+
+    first = datagram(9000, 1000 * MSEC);
+
+    for (i = 0; i < 10; i++) {
+        assert_int_equal(datagram(-1, 1000 * MSEC), first);
+    }
+
+    assert_int_equal(datagram(9000 + 3600, 1040 * MSEC), first + 3600);
+}
+
+
+/* small pictures and then a large one, as in a stream of variable rate */
+
+static void
+rtp_send_bursts(void **state)
+{
+    uint32_t    first;
+    ngx_uint_t  i;
+
+    first = datagram(5000000, 1000 * MSEC);
+
+    assert_int_equal(datagram(5003600, 1040 * MSEC), first + 3600);
+
+    for (i = 0; i < 100; i++) {
+        assert_in_range((uint32_t) (datagram(-1, 1040 * MSEC) - first),
+                        3600, 7200);
+    }
+
+    assert_int_equal(datagram(5007200, 1080 * MSEC), first + 7200);
+    assert_int_equal(datagram(5010800, 1120 * MSEC), first + 10800);
+}
+
+
 static void
 rtp_send_jumps(void **state)
 {
@@ -225,6 +267,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup(rtp_send_head, setup),
         cmocka_unit_test_setup(rtp_send_timestamps, setup),
+        cmocka_unit_test_setup(rtp_send_first_pcr, setup),
+        cmocka_unit_test_setup(rtp_send_bursts, setup),
         cmocka_unit_test_setup(rtp_send_jumps, setup),
         cmocka_unit_test_setup(rtp_send_goes_on, setup),
         cmocka_unit_test_setup(rtp_send_report, setup),
