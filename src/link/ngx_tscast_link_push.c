@@ -147,25 +147,30 @@ ngx_tscast_link_push_close(ngx_tscast_viewer_t *v, ngx_int_t rc)
 }
 
 
-/* an answer may have come before the connection broke */
+/*
+ * An answer may have come before the connection broke.  With it the link goes
+ * on, or is gone, and the connection is closed, or is another.
+ */
 
 static void
 ngx_tscast_link_push_broken(ngx_tscast_link_t *link)
 {
-    ngx_event_t       *rev;
-    ngx_connection_t  *c;
+    ngx_event_t        *rev;
+    ngx_connection_t   *c;
+    ngx_atomic_uint_t   number;
 
     c = link->peer.connection;
 
     if ((link->conf->scheme->flags & NGX_TSCAST_SCHEME_ANSWERS) && !c->close) {
         rev = c->read;
+        number = c->number;
 
         rev->ready = 1;
         rev->available = -1;
 
         rev->handler(rev);
 
-        if (!link->up) {
+        if (c->fd == (ngx_socket_t) -1 || c->number != number) {
             return;
         }
     }
