@@ -13,7 +13,6 @@ use Errno qw(EAGAIN EINTR EWOULDBLOCK);
 use IO::Poll qw(POLLIN POLLOUT POLLERR POLLHUP);
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use IO::Socket::UNIX;
 use Socket qw(SOL_SOCKET SO_RCVBUF SO_LINGER IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(sleep time);
 
