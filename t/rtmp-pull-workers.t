@@ -83,7 +83,7 @@ sub feed {
 
 
 my $v = TSCast::Reader->http(port => $ngx->port, path => '/live/cam',
-                             flv => 1);
+                             flv => 1, uncounted => 1);
 
 
 sub more {
@@ -153,7 +153,7 @@ for my $pid ($ngx->workers) {
     next if $pid == owner();
 
     $w = TSCast::Reader->http(sock => $ngx->connect_to_worker($pid),
-                              path => '/live/cam', flv => 1);
+                              path => '/live/cam', flv => 1, uncounted => 1);
 }
 
 ok(TSCast::Net::until_true(5, sub { feed($v, $w); $w->{bytes} > 5_000 }),

@@ -260,7 +260,7 @@ sub greet {
     }), 'there is a stream');
 
     my $v = TSCast::Reader->http(port => $ngx->port, path => '/flv/hand',
-                                 flv => 1);
+                                 flv => 1, uncounted => 1);
 
     ok($v->wait_head == 200, 'that can be watched');
     $send->($media[0]);

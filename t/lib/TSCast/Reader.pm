@@ -25,6 +25,7 @@ package TSCast::Reader;
 #     answer     1: a close is answered
 #     slow       bytes read at a time at most
 #     flv        1: what comes is FLV, {check} a TSCast::Tags
+#     uncounted  1: whose metadata does not tell its members
 #
 # What it has:
 #
@@ -105,7 +106,9 @@ sub _new {
         faults => [], messages => 0, largest => 0,
     }, $class;
 
-    $self->{check} = $self->{flv} ? TSCast::Tags->new : TSCast::Check->new;
+    $self->{check} = $self->{flv}
+                     ? TSCast::Tags->new(uncounted => $self->{uncounted})
+                     : TSCast::Check->new;
 
     $self->{sock} ||= TSCast::Net::dial($self->{port},
                                         rcvbuf => $self->{rcvbuf});

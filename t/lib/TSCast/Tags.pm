@@ -108,7 +108,7 @@ sub _tag {
                                    : $first >> 4 == 9 ? 5 : 1;
 
     } else {
-        $self->{meta} = eval { metadata($data) };
+        $self->{meta} = eval { metadata($data, $self->{uncounted}) };
         $self->_fault("onMetaData: $@") if $@;
     }
 
@@ -148,10 +148,11 @@ sub _numbers {
 }
 
 
-# AMF0: what is needed for onMetaData
+# AMF0: what is needed for onMetaData.  The length of an array is approximate:
+# one that was an object has 0, uncounted.
 
 sub metadata {
-    my ($data) = @_;
+    my ($data, $uncounted) = @_;
 
     my $key = sub {
         my $len = unpack 'n', substr $data, 0, 2, '';
@@ -176,9 +177,7 @@ sub metadata {
 
     die "no end\n" if $data ne "\x09";
 
-    # the length of an array is approximate; 0 where it was not counted
-
-    die "$n members\n" if $n && $n != keys %meta;
+    die "$n members\n" if $n != ($uncounted ? 0 : keys %meta);
 
     return \%meta;
 }
