@@ -392,8 +392,12 @@ ngx_rtmp_tscast_metadata(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
 
     rc = ngx_rtmp_tscast_script(s, in, &tag);
 
-    if (rc == NGX_ERROR || rc == NGX_DONE) {
-        return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DONE) {
+        return NGX_OK;
     }
 
     if (rc == NGX_OK && ctx->active) {
