@@ -132,12 +132,19 @@ ngx_tscast_link_pull_tag(ngx_tscast_link_t *link, ngx_tscast_flv_tag_t *tag,
 
         /* what a publisher is to begin with */
 
-        if (link->flv && (script || tag->config)
-            && ngx_tscast_flv_headers_set(link->flv, tag->type, tag->data,
+        if (link->flv == NULL || !(script || tag->config)
+            || ngx_tscast_flv_headers_set(link->flv, tag->type, tag->data,
                                           tag->len)
-               == NGX_DECLINED
-            && tag->config)
+               != NGX_DECLINED)
         {
+            return;
+        }
+
+        ngx_log_error(NGX_LOG_INFO, &link->log, 0,
+                      "%uz bytes of %s are too long for FLV", tag->len,
+                      script ? "metadata" : "a sequence header");
+
+        if (tag->config) {
             link->flv = NULL;
         }
 
